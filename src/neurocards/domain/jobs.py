@@ -139,6 +139,14 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatAddress:
+    """Where a message goes: `bot_id` picks the token, `chat_id` the chat."""
+
+    bot_id: int
+    chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderTask:
     """A render that the provider has accepted, and that is paid for."""
 
@@ -178,3 +186,7 @@ class Job:
     @property
     def fence(self) -> Fence:
         return Fence(self.id, self.attempt, self.status)
+
+    @property
+    def chat(self) -> ChatAddress:
+        return ChatAddress(self.bot_id, self.chat_id)

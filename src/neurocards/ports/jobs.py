@@ -1,0 +1,135 @@
+"""The jobs and what they are made with, as a worker sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from neurocards.domain.failures import ClassifiedFailure
+from neurocards.domain.jobs import Fence, Job, JobStatus, ProviderTask
+from neurocards.domain.keys import KeyAnswer, ProviderKey
+from neurocards.domain.orders import Template
+from neurocards.domain.script import Script
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class HeldByAnother:
+    """Another worker holds a live lease for about `for_s` more seconds."""
+
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotDue:
+    """The job is postponed; the reaper will publish it again."""
+
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class NothingToDo:
+    """The job is finished, or there is no such job; its message can go."""
+
+    status: JobStatus | None
+
+
+Claim = Claimed | HeldByAnother | NotDue | NothingToDo
+
+
+class JobStore(Protocol):
+    """The worker's view of the table of jobs; every write is fenced."""
+
+    async def claim(self, job_id: UUID, *, worker: str, lease_s: float) -> Claim: ...
+
+    async def renew_leases(
+        self, fences: Collection[tuple[UUID, int]], *, lease_s: float
+    ) -> frozenset[UUID]:
+        """Prolong the leases of (job id, attempt) pairs in one statement; tell which still hold."""
+        ...
+
+    async def release(self, fences: Collection[tuple[UUID, int]]) -> int:
+        """Hand jobs over: end their leases without counting a loss and put them into the outbox."""
+        ...
+
+    async def store_script(self, fence: Fence, script: Script) -> bool: ...
+
+    async def start_submitting(self, fence: Fence, *, may_reach_provider: bool) -> bool:
+        """Scripting -> submitting. With `may_reach_provider`, count a submission before it is made.
+
+        False there means that a provider task is stored already and none will be created.
+        """
+        ...
+
+    async def count_resubmission(self, fence: Fence) -> bool:
+        """Mark that a lost submission is repeated: one more submission and one orphan."""
+        ...
+
+    async def store_task(self, fence: Fence, task: ProviderTask) -> bool:
+        """Submitting -> rendering."""
+        ...
+
+    async def start_fetching(self, fence: Fence) -> bool: ...
+
+    async def start_delivering(self, fence: Fence) -> bool: ...
+
+    async def mark_fallback_sent(self, fence: Fence) -> bool:
+        """Record, before it is sent, that the video goes out as a new message."""
+        ...
+
+    async def mark_parked_notice(self, fence: Fence) -> bool: ...
+
+    async def finish(
+        self, fence: Fence, *, result_file_id: str | None, undelivered: bool
+    ) -> bool: ...
+
+    async def mark_notice_sent(self, job_id: UUID) -> bool:
+        """True the first time only: the short notice after a delivery goes out once."""
+        ...
+
+    async def postpone(
+        self,
+        fence: Fence,
+        *,
+        after_s: float,
+        reason: str,
+        failure: ClassifiedFailure | None = None,
+        new_task: bool = False,
+    ) -> bool:
+        """Running -> queued, due after `after_s`. With a failure it counts as one of the tries.
+
+        `new_task` forgets the provider's task: only after the provider said that it failed.
+        """
+        ...
+
+    async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:
+        """-> failed, with the refund, in one transaction."""
+        ...
+
+
+class KeyStore(Protocol):
+    """Health and sliding window of the provider keys, shared by the fleet."""
+
+    async def register(self, keys: Sequence[ProviderKey]) -> None: ...
+
+    async def take(
+        self, fingerprints: Collection[str], *, window_s: float, limit: int
+    ) -> KeyAnswer: ...
+
+    async def block(self, fingerprint: str, *, for_s: float, reason: str) -> None: ...
+
+
+class TemplateStore(Protocol):
+    async def templates(self) -> Sequence[Template]:
+        """List the active templates in menu order."""
+        ...
+
+    async def template(self, template_id: str) -> Template | None:
+        """Find one, active or not: an accepted order keeps its template."""
+        ...

@@ -1,0 +1,74 @@
+"""From the outbox over the broker to a worker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    id: int
+    job_id: UUID
+    pool: str
+
+
+class Outbox(Protocol):
+    async def relay(
+        self,
+        publish: Callable[[Sequence[OutboxMessage]], Awaitable[Collection[int]]],
+        *,
+        batch: int,
+    ) -> int:
+        """Hand locked rows to `publish`, delete those whose ids it answers, tell how many rows."""
+        ...
+
+    async def enqueue_due(self, *, batch: int, unseen_s: float) -> int:
+        """Put due retries, jobs with an expired lease and queued jobs without a message in it.
+
+        `unseen_s`: how long a queued job may stay unclaimed before its message counts as lost.
+        """
+        ...
+
+    async def enqueue_all(self) -> int:
+        """Put every job that is not finished in it: the broker has lost its memory."""
+        ...
+
+    async def ensure_partitions(self) -> int: ...
+
+    async def forget_updates(self, *, older_than_s: float, batch: int) -> int: ...
+
+
+class Publisher(Protocol):
+    async def publish(self, messages: Sequence[OutboxMessage]) -> Collection[int]:
+        """Store messages in the broker; tell the ids that it holds now (or held already)."""
+        ...
+
+
+class Delivery(Protocol):
+    """One message that waits for its acknowledgement."""
+
+    @property
+    def job_id(self) -> UUID: ...
+
+    async def ack(self) -> None:
+        """Acknowledge and wait for the broker's word."""
+        ...
+
+    async def nak(self, *, after_s: float = 0.0) -> None: ...
+
+    async def in_progress(self) -> None: ...
+
+
+class JobQueue(Protocol):
+    def deliveries(self, *, free_slots: Callable[[], int]) -> AsyncIterator[Delivery]:
+        """Yield messages, never more at once than there are free slots; survives restarts."""
+        ...
+
+
+class Hints(Protocol):
+    """Words on core NATS that may get lost: they only make things faster."""
+
+    async def announce(self, subject: str, payload: bytes = b"") -> None: ...

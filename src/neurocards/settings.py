@@ -1,0 +1,262 @@
+"""Settings of all processes, read from the environment here and nowhere else.
+
+One class per concern; a process composes the ones it needs with `load`, which reports every
+fault of every concern at once. A name has the prefix NEUROCARDS_, but for those that earlier
+set-ups of the product have fixed (MODE, PUBLIC_BASE_URL, DB_*, WORKER_CONCURRENCY, KIE_API_KEY*).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import model_validator as validator_of_the_whole
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from neurocards.domain.keys import ProviderKey, parse_keys
+from neurocards.errors import ConfigurationError
+
+PREFIX = "NEUROCARDS_"
+
+
+class Concern(BaseSettings):
+    """A group of settings that belong together; frozen once read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+
+class Profile(StrEnum):
+    """`fast` shortens every wait, for crash and chaos tests; never for real users."""
+
+    PRODUCTION = "production"
+    FAST = "fast"
+
+
+_FAST_DIVISOR = 60.0
+_FAST_LEASE_S = 2.0
+
+
+class Timings(Concern):
+    """How long things may take. Under the profile `fast` leases last 2 s and the rest is / 60."""
+
+    profile: Profile = Profile.PRODUCTION
+    lease_s: float = Field(60.0, gt=0)
+    """A job whose worker says nothing for so long belongs to the next one."""
+    ack_wait_s: float = Field(60.0, gt=0)
+    """The same at the broker; keep it equal to `lease_s`."""
+    beat_s: float = Field(20.0, gt=0)
+    """Between two signs of life to the broker."""
+    renewal_s: float = Field(15.0, gt=0)
+    """Between two renewals of all leases of a worker."""
+    job_deadline_s: float = Field(3 * 3600.0, gt=0)
+    """From the acceptance to the end, parking included; then it is refunded."""
+    render_deadline_s: float = Field(1800.0, gt=0)
+    """For one render at the provider."""
+    render_expected_s: float = Field(300.0, gt=0)
+    """What the progress bar and the estimate are drawn for."""
+    key_rate_block_s: float = Field(3600.0, gt=0)
+    key_billing_block_s: float = Field(24 * 3600.0, gt=0)
+    ambiguity_wait_s: float = Field(600.0, gt=0)
+    """How long a lost answer to createTask is waited for before it is sent once more."""
+    retry_scale: float = Field(1.0, gt=0)
+    """Multiplies the delays before a retry (10/20/40 and 60/120/240 s)."""
+    outbox_poll_s: float = Field(0.5, gt=0)
+    """The net under the wake-ups of the relay."""
+    reaper_s: float = Field(5.0, gt=0)
+    unseen_s: float = Field(60.0, gt=0)
+    """A queued job that nobody claims for so long gets a new message."""
+    status_edit_s: float = Field(3.0, gt=0)
+    """At least so long between two progress edits of one message."""
+
+    @validator_of_the_whole(mode="before")
+    @classmethod
+    def _shorten(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("profile") != Profile.FAST:
+            return values
+        fast: dict[str, Any] = {
+            name: field.default / _FAST_DIVISOR
+            for name, field in cls.model_fields.items()
+            if isinstance(field.default, float)
+        }
+        fast |= {"lease_s": _FAST_LEASE_S, "ack_wait_s": _FAST_LEASE_S, "beat_s": 0.5}
+        fast |= {"renewal_s": 0.5, "outbox_poll_s": 0.2, "reaper_s": 0.5, "unseen_s": 2.0}
+        return fast | values
+
+
+class Database(Concern):
+    """PostgreSQL: one URL, or the parts DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASS."""
+
+    database_url: SecretStr | None = None
+    host: str = Field("localhost", validation_alias="DB_HOST")
+    port: int = Field(5432, ge=1, le=65535, validation_alias="DB_PORT")
+    name: str = Field("neurocards", validation_alias="DB_NAME")
+    user: str = Field("neurocards", validation_alias="DB_USER")
+    password: SecretStr = Field(SecretStr(""), validation_alias="DB_PASS")
+    pool_size: int = Field(20, ge=1, le=500, validation_alias="DB_POOL_SIZE")
+    """Connections that are kept."""
+    pool_overflow: int = Field(0, ge=0, le=500, validation_alias="DB_MAX_OVERFLOW")
+    """Further connections under load; they are closed after 30 idle seconds."""
+    connect_timeout_s: float = Field(2.0, gt=0, validation_alias="NEUROCARDS_DB_CONNECT_TIMEOUT_S")
+    acquire_timeout_s: float = Field(5.0, gt=0, validation_alias="NEUROCARDS_DB_ACQUIRE_TIMEOUT_S")
+    """Waiting for a free connection; then a fast error instead of a hang."""
+    statement_timeout_s: float = Field(
+        10.0, gt=0, validation_alias="NEUROCARDS_DB_STATEMENT_TIMEOUT_S"
+    )
+    statement_cache_size: int = Field(
+        100, ge=0, validation_alias="NEUROCARDS_DB_STATEMENT_CACHE_SIZE"
+    )
+    """0 behind a pooler that shares connections between transactions."""
+
+    @property
+    def dsn(self) -> str:
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        secret = quote(self.password.get_secret_value(), safe="")
+        return (
+            f"postgresql://{quote(self.user, safe='')}:{secret}@"
+            f"{quote(self.host, safe='')}:{self.port}/{quote(self.name, safe='')}"
+        )
+
+
+class Broker(Concern):
+    """NATS with JetStream."""
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    """One address, or several with commas."""
+    nats_credentials_file: Path | None = None
+    nats_user: str | None = None
+    nats_password: SecretStr | None = None
+    nats_replicas: int = Field(1, ge=1, le=5)
+    """Copies of the stream; 3 in a cluster of servers."""
+    pool: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    """Which jobs this process takes or makes."""
+    max_ack_pending: int = Field(20_000, ge=1)
+    """Jobs in flight over the whole fleet."""
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class Telemetry(Concern):
+    """Logs, metrics and probes."""
+
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    log_format: LogFormat = LogFormat.AUTO
+    """`auto`: JSON, or coloured lines in a terminal."""
+    metrics_host: str = "0.0.0.0"  # noqa: S104 - probes come from outside the pod
+    metrics_port: int = Field(9090, ge=0, le=65535)
+    """`/metrics`, `/livez` and `/readyz`; 0 = any free port."""
+    pod_name: str = Field(
+        default_factory=lambda: os.uname().nodename,
+        validation_alias=AliasChoices("NEUROCARDS_POD_NAME", "POD_NAME", "HOSTNAME"),
+    )
+
+
+class Telegram(Concern):
+    """The bots: one token each, the id of a bot is the number before its colon."""
+
+    telegram_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        validation_alias=AliasChoices(
+            "NEUROCARDS_TELEGRAM_TOKENS", "NEUROCARDS_TELEGRAM_TOKEN", "TELEGRAM_BOT_TOKEN"
+        )
+    )
+    telegram_api_url: str = "https://api.telegram.org"
+
+    @field_validator("telegram_tokens", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        tokens = list(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+        if not tokens:
+            raise ValueError("give at least one bot token")
+        for token in tokens:
+            number, _, secret = token.partition(":")
+            if not (number.isdigit() and secret):
+                raise ValueError("a bot token looks like 123456:ABC")
+        return tuple(SecretStr(token) for token in tokens)
+
+    @property
+    def tokens_by_bot_id(self) -> dict[int, str]:
+        tokens = (token.get_secret_value() for token in self.telegram_tokens)
+        return {int(token.partition(":")[0]): token for token in tokens}
+
+
+class PublicAddress(Concern):
+    """Where Telegram and the video provider reach the bot, and what proves that it is they."""
+
+    public_base_url: str | None = Field(
+        None, validation_alias=AliasChoices("PUBLIC_BASE_URL", "WEBHOOK_URL")
+    )
+    callback_secret: SecretStr | None = None
+    """Signs the addresses that are given to the provider; bot and worker need the same one."""
+
+    @field_validator("public_base_url")
+    @classmethod
+    def _https(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        if not value.startswith("https://"):
+            raise ValueError(
+                "PUBLIC_BASE_URL must start with https://: Telegram refuses anything else"
+            )
+        return value.rstrip("/")
+
+    @property
+    def callbacks_enabled(self) -> bool:
+        return self.public_base_url is not None and self.callback_secret is not None
+
+
+def provider_keys() -> tuple[ProviderKey, ...]:
+    """Collect the provider keys of the environment in all three ways of writing them."""
+    return parse_keys(os.environ)
+
+
+ConcernType = TypeVar("ConcernType", bound=Concern)
+
+
+class Loader:
+    """Reads concerns one by one and keeps the faults of all of them for one message."""
+
+    def __init__(self) -> None:
+        self._faults: list[str] = []
+
+    def read(self, concern: type[ConcernType]) -> ConcernType | None:
+        try:
+            return concern()
+        except ValidationError as error:
+            self._faults += [_sentence(concern, fault) for fault in error.errors()]
+            return None
+
+    def require(self, condition: object, fault: str) -> None:
+        """Add a fault that concerns several settings at once."""
+        if not condition:
+            self._faults.append(fault)
+
+    def finish(self) -> None:
+        """Raise ConfigurationError with all faults, if there are any."""
+        if self._faults:
+            raise ConfigurationError("\n".join(dict.fromkeys(self._faults)))
+
+
+def _sentence(concern: type[Concern], fault: Mapping[str, Any]) -> str:
+    name = str(fault["loc"][0]) if fault["loc"] else concern.__name__
+    field = concern.model_fields.get(name)
+    alias = field.validation_alias if field else None
+    if isinstance(alias, AliasChoices):
+        shown = str(alias.choices[0])
+    elif isinstance(alias, str):
+        shown = alias
+    else:
+        shown = name if name.isupper() else (PREFIX + name).upper()
+    return f"{shown}: {str(fault['msg']).removeprefix('Value error, ')}"
