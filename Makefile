@@ -5,11 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 MEMBERS := services/bot services/worker services/sandbox
-SOURCES := src services tests bench
 
 .PHONY: help
 help: ## Print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-19s %s\n", $$1, $$2}'
 
 # A new pin or a new member makes the environment again; nothing else does.
 $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml $(MEMBERS:%=%/pyproject.toml)
@@ -26,3 +25,52 @@ setup: $(STAMP) ## Make the virtual environment with everything in it
 .PHONY: requirements
 requirements: $(STAMP) ## Pin the dependencies anew (hashed, without addresses)
 	$(BIN)/python requirements/compile.py
+
+.PHONY: requirements-check
+requirements-check: $(STAMP) ## Fail if a pin is stale or names an address
+	$(BIN)/python requirements/compile.py --check
+
+.PHONY: demo
+demo: $(STAMP) ## Run the whole product on this machine: http://localhost:8080
+	@$(BIN)/neurocards demo $(ARGS)
+
+.PHONY: test
+test: $(STAMP) ## Run every test: unit, contract, integration, acceptance
+	$(BIN)/pytest tests/unit -q -n 2
+	$(BIN)/pytest tests --ignore=tests/unit -q -n 2 --dist loadgroup
+
+.PHONY: test-unit
+test-unit: $(STAMP) ## Run the tests that need neither network nor server
+	$(BIN)/pytest tests/unit -q
+
+.PHONY: lint
+lint: $(STAMP) ## Check style, layers, dependencies, SQL and the rules of this tree
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/deptry src services/bot/src services/worker/src services/sandbox/src
+	$(BIN)/vulture
+	$(BIN)/squawk migrations/*.up.sql
+	$(BIN)/python tools/translations.py --check
+	$(BIN)/python tools/structure.py
+
+.PHONY: format
+format: $(STAMP) ## Put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: types
+types: $(STAMP) ## Check the types, strictly
+	$(BIN)/mypy
+
+.PHONY: translations
+translations: $(STAMP) ## Collect the texts and compile the catalogues
+	$(BIN)/python tools/translations.py
+
+.PHONY: screenshots
+screenshots: $(STAMP) ## Make the pictures of the documentation (needs chromium)
+	$(BIN)/python tools/screenshots.py
+
+.PHONY: bench
+bench: $(STAMP) ## Measure this machine; prints JSON
+	$(BIN)/python -m bench $(ARGS)

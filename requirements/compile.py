@@ -26,7 +26,9 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "sandbox": ("services/sandbox/pyproject.toml",),
     "dev": ("--group", "dev"),
 }
-ADDRESS = re.compile(r"(https?|file|git\+\w+)://|\s@\s|^-e\s|--(extra-)?index-url|--find-links", re.MULTILINE)
+ADDRESS = re.compile(
+    r"(https?|file|git\+\w+)://|\s@\s|^-e\s|--(extra-)?index-url|--find-links", re.MULTILINE
+)
 
 
 def compile_target(sources: tuple[str, ...], output: pathlib.Path) -> None:
@@ -41,7 +43,9 @@ def compile_target(sources: tuple[str, ...], output: pathlib.Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if one is stale")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing, exit 1 if one is stale"
+    )
     check = parser.parse_args().check
     faults: list[str] = []
     for name, sources in TARGETS.items():
