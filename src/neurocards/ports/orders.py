@@ -75,6 +75,8 @@ class HistoryItem:
     result_file_id: str | None
     price_credits: int
     created_at: datetime
+    status_message_id: int = 0
+    """The message that follows the job and becomes the video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +121,13 @@ class OrderStore(Protocol):
         template_id: str | None = None,
         options: OrderOptions | None = None,
         price_credits: int | None = None,
+        caption: str | None = None,
     ) -> Draft | None:
         """Change a draft that is not accepted yet; None when it is, or is not this user's."""
+        ...
+
+    async def discard(self, draft_id: UUID, *, tg_user_id: int) -> bool:
+        """Delete a draft that is not accepted yet; False when it is, or is not this user's."""
         ...
 
     async def accept(self, request: AcceptRequest) -> Acceptance: ...
@@ -134,9 +141,12 @@ class OrderStore(Protocol):
         ...
 
     async def history(
-        self, tg_user_id: int, *, before: UUID | None, limit: int
+        self, tg_user_id: int, *, before: UUID | None, limit: int, bot_id: int | None = None
     ) -> Sequence[HistoryItem]:
-        """List delivered jobs, newest first; `before` pages on."""
+        """List delivered jobs, newest first; `before` pages on.
+
+        `bot_id` keeps those of one bot: Telegram's file ids mean nothing to another.
+        """
         ...
 
     async def requeue_undelivered(self, tg_user_id: int, *, bot_id: int) -> int:
