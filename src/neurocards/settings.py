@@ -153,6 +153,8 @@ class Telemetry(Concern):
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     log_format: LogFormat = LogFormat.AUTO
     """`auto`: JSON, or coloured lines in a terminal."""
+    log_user_key: SecretStr = SecretStr("")
+    """Keys the pseudonyms of users in log lines; the same in every process."""
     metrics_host: str = "0.0.0.0"  # noqa: S104 - probes come from outside the pod
     metrics_port: int = Field(9090, ge=0, le=65535)
     """`/metrics`, `/livez` and `/readyz`; 0 = any free port."""
