@@ -1,0 +1,245 @@
+"""Real servers for the tests and a database of its own for each of them (see tests/README.md).
+
+`NEUROCARDS_TEST_BACKEND` says where the servers come from: `embedded` (default: the wheels, no
+installation needed) or `containers` (testcontainers, needs Docker). Every pytest-xdist worker has
+servers of its own, so workers never meet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import asyncpg
+import nats
+import pytest
+import pytest_socket
+from testcontainers.core.container import DockerContainer
+
+from neurocards_sandbox.embedded import NatsServer, PostgresServer
+from neurocards_sandbox.embedded.folders import free_port
+
+ROOT = Path(__file__).parents[1]
+POSTGRES_IMAGE = "postgres:18-alpine"
+NATS_IMAGE = "nats:2.15-alpine"
+READY_WITHIN_S = 60.0
+TEMPLATE_DATABASE = "neurocards_template"
+# Nothing is worth keeping over a crash of the machine; a killed server still loses nothing.
+POSTGRES_SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+_numbers = itertools.count(1)
+
+
+class Server(Protocol):
+    """What the tests may do to a server."""
+
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    async def restart(self) -> None: ...
+    async def kill(self) -> None: ...
+
+
+class Postgres(Server, Protocol):
+    def url(self, database: str = "postgres") -> str: ...
+
+
+class Nats(Server, Protocol):
+    @property
+    def url(self) -> str: ...
+    async def wipe(self) -> None: ...
+
+
+class ContainerServer(ABC):
+    """A container on a port that stays the same over restarts."""
+
+    def __init__(self, container: DockerContainer, inner_port: int) -> None:
+        self.port = free_port()
+        self.container = container.with_bind_ports(inner_port, self.port)
+        self._created = False
+
+    async def start(self) -> None:
+        if self._created:
+            self.container.get_wrapped_container().start()
+        else:
+            self.container.start()
+            self._created = True
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not await self.is_ready():
+            assert time.monotonic() < deadline, f"{self.container.image} is not ready"
+            await asyncio.sleep(0.2)
+
+    @abstractmethod
+    async def is_ready(self) -> bool: ...
+
+    async def stop(self) -> None:
+        self.container.get_wrapped_container().stop()
+
+    async def kill(self) -> None:
+        self.container.get_wrapped_container().kill()
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    def remove(self) -> None:
+        self.container.stop()
+
+
+class PostgresContainer(ContainerServer):
+    def __init__(self) -> None:
+        container = DockerContainer(POSTGRES_IMAGE).with_env("POSTGRES_PASSWORD", "tests")
+        settings = " ".join(f"-c {name}={value}" for name, value in POSTGRES_SETTINGS.items())
+        super().__init__(container.with_command(f"postgres {settings}"), 5432)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres:tests@127.0.0.1:{self.port}/{database}"
+
+    async def is_ready(self) -> bool:
+        try:
+            connection = await asyncpg.connect(self.url(), timeout=2)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            return False
+        await connection.close()
+        return True
+
+
+class NatsContainer(ContainerServer):
+    def __init__(self) -> None:
+        super().__init__(DockerContainer(NATS_IMAGE).with_command("-js -sd /data"), 4222)
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    async def is_ready(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            greeting = await asyncio.wait_for(reader.readline(), timeout=2)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return greeting.startswith(b"INFO")
+
+    async def wipe(self) -> None:
+        self.container.get_wrapped_container().exec_run(["rm", "-rf", "/data/jetstream"])
+        await self.kill()
+        await self.start()
+
+
+def _containers_wanted() -> bool:
+    backend = os.environ.get("NEUROCARDS_TEST_BACKEND", "embedded")
+    assert backend in {"embedded", "containers"}, f"NEUROCARDS_TEST_BACKEND={backend} is unknown"
+    return backend == "containers"
+
+
+@pytest.fixture(autouse=True)
+def _no_network_in_unit_tests(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Unit tests open no socket but asyncio's own pair, and do not wait for the clock."""
+    if (ROOT / "tests" / "unit") not in request.path.parents:
+        yield
+        return
+
+    def refuse(_seconds: float) -> None:
+        pytest.fail("a unit test does not sleep: hand a FakeClock in")
+
+    monkeypatch.setattr(time, "sleep", refuse)
+    pytest_socket.disable_socket(allow_unix_socket=True)
+    yield
+    pytest_socket.enable_socket()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """PostgreSQL 18 for the session; a test that stops or kills it starts it again."""
+    if _containers_wanted():
+        container = PostgresContainer()
+        asyncio.run(container.start())
+        yield container
+        container.remove()
+        return
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"), settings=POSTGRES_SETTINGS)
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
+    """NATS with JetStream for the session; a test that stops or kills it starts it again."""
+    if _containers_wanted():
+        container = NatsContainer()
+        asyncio.run(container.start())
+        yield container
+        container.remove()
+        return
+    server = NatsServer(tmp_path_factory.mktemp("nats"))
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: Postgres) -> str:
+    """The name of a migrated database that others are copied from; nobody connects to it."""
+
+    async def make() -> None:
+        await _execute(postgres_server, f"CREATE DATABASE {TEMPLATE_DATABASE}")
+        connection = await asyncpg.connect(postgres_server.url(TEMPLATE_DATABASE))
+        for file in sorted((ROOT / "migrations").glob("*.up.sql")):
+            await connection.execute(file.read_text(encoding="utf-8"))
+        await connection.close()
+
+    asyncio.run(make())
+    return TEMPLATE_DATABASE
+
+
+@pytest.fixture
+async def empty_database_url(postgres_server: Postgres) -> AsyncIterator[str]:
+    """A database without a schema."""
+    name = f"test_{next(_numbers)}"
+    await _execute(postgres_server, f"CREATE DATABASE {name}")
+    yield postgres_server.url(name)
+    await _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database_url(postgres_server: Postgres, template_database: str) -> AsyncIterator[str]:
+    """A freshly migrated database for this test alone."""
+    name = f"test_{next(_numbers)}"
+    await _execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield postgres_server.url(name)
+    await _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """A pool on `database_url`."""
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=10) as pool:
+        yield pool
+
+
+@pytest.fixture
+async def nats_url(nats_server: Nats) -> str:
+    """The session's NATS with no stream in it."""
+    connection = await nats.connect(nats_server.url)
+    jetstream = connection.jetstream()
+    for stream in await jetstream.streams_info():
+        if stream.config.name is not None:
+            await jetstream.delete_stream(stream.config.name)
+    await connection.close()
+    return nats_server.url
+
+
+async def _execute(server: Postgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.url())
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
