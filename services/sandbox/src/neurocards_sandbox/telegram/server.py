@@ -1,0 +1,67 @@
+"""The simulator as a server of its own, with connections that a fault can really cut."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from neurocards_sandbox.telegram.app import ABORT_EXTENSION, create_app
+from neurocards_sandbox.telegram.settings import TelegramSandboxSettings
+
+STARTED_POLL_S = 0.01
+SHUTDOWN_S = 3
+
+
+class AbortableProtocol(HttpToolsProtocol):
+    """HTTP/1.1 whose requests carry a way to cut their connection."""
+
+    def on_headers_complete(self) -> None:
+        extensions = {ABORT_EXTENSION: self.transport.abort}
+        self.scope["extensions"] = extensions  # type: ignore[typeddict-item]
+        super().on_headers_complete()
+
+
+def make_server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=AbortableProtocol,
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    return uvicorn.Server(config)
+
+
+async def serve(host: str, port: int, settings: TelegramSandboxSettings | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; a taken port ends the process with status 1."""
+    await make_server(create_app(settings), host, port).serve()
+
+
+@asynccontextmanager
+async def running(
+    settings: TelegramSandboxSettings | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[tuple[str, FastAPI]]:
+    """Serve inside the present loop; yields (base URL, app). Port 0 takes a free one."""
+    app = create_app(settings)
+    server = make_server(app, host, port)
+    listener = socket.create_server((host, port))
+    task = asyncio.create_task(server._serve([listener]))  # noqa: SLF001 - leaves signals alone
+    try:
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(STARTED_POLL_S)
+        yield f"http://{host}:{listener.getsockname()[1]}", app
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
