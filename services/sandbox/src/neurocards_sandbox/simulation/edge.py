@@ -1,6 +1,6 @@
 """The outermost layer of a simulator: a bounded log of requests, and connections that break.
 
-A handler that raises `ConnectionDroppedError` has its connection aborted without a byte of reply,
+A handler that returns `DroppedConnection` has its connection aborted without a byte of reply,
 which is what a client sees when a provider's front end dies. Invariant: the log holds no header,
 no query and no body, so it can be shown to anybody.
 """
@@ -11,13 +11,32 @@ import time
 from collections import deque
 from typing import Any
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOGGED_REQUESTS_MAX = 5_000
 
 
-class ConnectionDroppedError(Exception):
-    """Abort the connection instead of a reply."""
+class DroppedConnection(Response):
+    """The reply that is none: hang up."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        if not await self.hang_up(receive):
+            # On a server whose transport is out of reach an unfinished reply breaks it too.
+            headers = [(b"content-length", b"1024")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    @staticmethod
+    async def hang_up(receive: Receive) -> bool:
+        """Abort the connection; False when the server does not let us."""
+        # ASGI has no word for "hang up"; Uvicorn's cycle object owns the transport.
+        transport = getattr(getattr(receive, "__self__", None), "transport", None)
+        if transport is None:
+            return False
+        transport.abort()
+        while (await receive())["type"] != "http.disconnect":
+            continue
+        return True
 
 
 class RequestLog:
@@ -61,8 +80,6 @@ class SandboxEdge:
 
         try:
             await self._app(scope, receive, observed_send)
-        except ConnectionDroppedError:
-            await _abort(receive, send)
         finally:
             self._log.add(
                 {
@@ -74,17 +91,3 @@ class SandboxEdge:
                     **notes,
                 }
             )
-
-
-async def _abort(receive: Receive, send: Send) -> None:
-    # ASGI has no word for "hang up". Uvicorn's cycle object owns the transport; on another
-    # server an unfinished reply is the nearest thing and breaks the connection too.
-    transport = getattr(getattr(receive, "__self__", None), "transport", None)
-    if transport is None:
-        headers = [(b"content-length", b"1024")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"", "more_body": True})
-        return
-    transport.abort()
-    while (await receive())["type"] != "http.disconnect":
-        continue
