@@ -112,7 +112,9 @@ _OPENAI_VIOLATION_CODES = frozenset(
         "refusal",
     }
 )
-_OPENAI_TEMPORARY_CODES = frozenset({"server_error", "vector_store_timeout"})
+UNUSABLE_SCRIPT_CODE = "unusable_script"
+"""Our own code: an answer in the right form that is cut, empty or not a script."""
+_OPENAI_TEMPORARY_CODES = frozenset({"server_error", "vector_store_timeout", UNUSABLE_SCRIPT_CODE})
 
 
 def classify(failure: Failure) -> ClassifiedFailure:

@@ -34,6 +34,8 @@ class Render:
     result_url: str | None = None
     failure: ClassifiedFailure | None = None
     share: float | None = None
+    callback_url: str | None = None
+    """The address that the task was created with, as the provider remembers it."""
 
 
 class VideoProvider(Protocol):

@@ -1,0 +1,1 @@
+"""KIE.ai: one transport for all of its video models, and a small dialect per model family."""

@@ -1,0 +1,1 @@
+"""Foreign bytes: photos that users send and videos that providers make."""

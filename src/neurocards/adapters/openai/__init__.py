@@ -1,0 +1,1 @@
+"""OpenAI: the script writer over the Responses API."""
