@@ -24,6 +24,20 @@ FOUND = re.compile(
     r"|(?P<email>\b[\w.+-]+@[\w-]+\.[A-Za-z]{2,}\b)"
 )
 LOOKS_FORMATTED = re.compile(r"[/@#]")
+PRIORITIES = {
+    "blockquote": 0,
+    "expandable_blockquote": 0,
+    "pre": 11,
+    "code": 20,
+    "text_link": 49,
+    "bold": 90,
+    "italic": 91,
+    "underline": 92,
+    "strikethrough": 93,
+    "spoiler": 94,
+    "custom_emoji": 99,
+}
+"""Which of two entities over the same text comes first; others have 50."""
 WRAPS = {
     "bold": ("<b>", "</b>"),
     "italic": ("<i>", "</i>"),
@@ -76,8 +90,12 @@ def format_text(
     text, entities = _trim(text, entities)
     if LOOKS_FORMATTED.search(text):
         entities += _found(text, entities)
-    entities.sort(key=lambda entity: (entity["offset"], -entity["length"]))
+    entities.sort(key=_order)
     return FormattedText(text, tuple(entities))
+
+
+def _order(entity: Entity) -> tuple[int, int, int]:
+    return entity["offset"], -entity["length"], PRIORITIES.get(entity["type"], 50)
 
 
 def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:

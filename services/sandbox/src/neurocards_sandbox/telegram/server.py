@@ -47,12 +47,8 @@ async def serve(host: str, port: int, settings: TelegramSandboxSettings | None =
 
 
 @asynccontextmanager
-async def running(
-    settings: TelegramSandboxSettings | None = None, host: str = "127.0.0.1", port: int = 0
-) -> AsyncIterator[tuple[str, FastAPI]]:
-    """Serve inside the present loop; yields (base URL, app). Port 0 takes a free one."""
-    app = create_app(settings)
-    server = make_server(app, host, port)
+async def serving(server: uvicorn.Server, host: str, port: int) -> AsyncIterator[str]:
+    """Run a server inside the present loop; yields its base URL. Port 0 takes a free one."""
     listener = socket.create_server((host, port))
     task = asyncio.create_task(server._serve([listener]))  # noqa: SLF001 - leaves signals alone
     try:
@@ -60,8 +56,18 @@ async def running(
             if task.done():
                 task.result()
             await asyncio.sleep(STARTED_POLL_S)
-        yield f"http://{host}:{listener.getsockname()[1]}", app
+        yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         await task
         listener.close()
+
+
+@asynccontextmanager
+async def running(
+    settings: TelegramSandboxSettings | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[tuple[str, FastAPI]]:
+    """The simulator inside the present loop; yields (base URL, app)."""
+    app = create_app(settings)
+    async with serving(make_server(app, host, port), host, port) as url:
+        yield url, app
