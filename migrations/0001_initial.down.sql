@@ -5,6 +5,7 @@ DROP FUNCTION fail_job(uuid, integer, text, text, text, text);
 DROP FUNCTION create_job_and_consume_credit(
     bigint, bigint, uuid, uuid, bigint, bigint, bigint, text, interval
 );
+DROP FUNCTION welcome_user(bigint, bigint, text, bigint);
 DROP FUNCTION book_credits(bigint, text, bigint, text, uuid);
 DROP TABLE provider_keys, provider_accounts, outbox;
 DROP FUNCTION ensure_job_partitions(integer, timestamptz);

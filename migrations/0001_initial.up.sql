@@ -96,6 +96,7 @@ CREATE TABLE jobs (
     lease_until timestamptz,
     leased_by text,
     retry_at timestamptz,
+    enqueued_at timestamptz NOT NULL DEFAULT now(),
     postponed_reason text,
     template_id text NOT NULL,
     options jsonb NOT NULL,
@@ -157,6 +158,8 @@ CREATE TABLE jobs (
     )
 ) PARTITION BY RANGE (id);
 COMMENT ON COLUMN jobs.attempt IS 'fencing token: +1 at every claim, never lower';
+COMMENT ON COLUMN jobs.leased_by IS 'NULL with a lease that ended: handed over, not lost';
+COMMENT ON COLUMN jobs.enqueued_at IS 'when its message was last put into the outbox';
 COMMENT ON COLUMN jobs.tries IS 'failures that count; hand-over, lost lease and parking do not';
 
 CREATE INDEX idx_jobs_tg_user_id ON jobs (tg_user_id, id DESC);
@@ -204,6 +207,13 @@ DECLARE
     v_made integer := 0;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('neurocards.ensure_job_partitions'));
+    IF to_regclass('jobs_' || to_char(v_month + make_interval(months => p_months_ahead), 'YYYY_MM'))
+        IS NOT NULL
+    THEN
+        RETURN 0;
+    END IF;
+    -- Nothing may fall into it between the move and the attachment, which would refuse it.
+    LOCK TABLE jobs_default IN ACCESS EXCLUSIVE MODE;
     FOR i IN 0..p_months_ahead LOOP
         v_name := 'jobs_' || to_char(v_month + make_interval(months => i), 'YYYY_MM');
         CONTINUE WHEN to_regclass(v_name) IS NOT NULL;
@@ -275,6 +285,27 @@ BEGIN
         RAISE EXCEPTION 'there is no user %', p_tg_user_id;
     END IF;
     RETURN true;
+END
+$$;
+
+-- Make a user on the first call; give the welcome credits once per bot and user.
+CREATE FUNCTION welcome_user(
+    p_tg_user_id bigint, p_bot_id bigint, p_language text, p_credits bigint
+) RETURNS TABLE (language text, balance bigint, is_new boolean) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_is_new boolean;
+BEGIN
+    INSERT INTO users (tg_user_id, language) VALUES (p_tg_user_id, p_language)
+    ON CONFLICT DO NOTHING;
+    v_is_new := FOUND;
+    IF p_credits > 0 THEN
+        PERFORM book_credits(
+            p_tg_user_id, 'welcome', p_credits, 'welcome:' || p_bot_id || ':' || p_tg_user_id
+        );
+    END IF;
+    RETURN QUERY SELECT users.language, users.balance, v_is_new
+    FROM users WHERE tg_user_id = p_tg_user_id;
 END
 $$;
 
@@ -448,7 +479,11 @@ BEGIN
         FOREACH v_role IN ARRAY ARRAY['neurocards_bot', 'neurocards_worker', 'neurocards_operator']
         LOOP
             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = v_role) THEN
-                EXECUTE format('CREATE ROLE %I NOLOGIN', v_role);
+                BEGIN
+                    EXECUTE format('CREATE ROLE %I NOLOGIN', v_role);
+                EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                    NULL; -- Roles belong to the whole server: another database was faster.
+                END;
             END IF;
         END LOOP;
     END IF;
@@ -459,12 +494,23 @@ BEGIN
         GRANT SELECT, INSERT, UPDATE, DELETE ON dialogues, updates, drafts TO neurocards_bot;
         GRANT SELECT, INSERT, UPDATE ON jobs TO neurocards_bot;
         GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO neurocards_bot;
+        IF to_regclass('schema_migrations') IS NOT NULL THEN
+            GRANT SELECT ON schema_migrations TO neurocards_bot;
+        END IF;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'neurocards_worker') THEN
-        GRANT SELECT, UPDATE ON jobs, users TO neurocards_worker;
+        GRANT SELECT, UPDATE ON jobs TO neurocards_worker;
+        -- Just enough of a user for a refund.
+        GRANT SELECT (tg_user_id, balance), UPDATE (balance, updated_at) ON users
+            TO neurocards_worker;
         GRANT SELECT, INSERT ON ledger TO neurocards_worker;
+        -- A job that is handed over goes back into it; RETURNING and reading are the relay's.
+        GRANT INSERT ON outbox TO neurocards_worker;
         GRANT SELECT ON templates TO neurocards_worker;
         GRANT SELECT, INSERT, UPDATE ON provider_keys, provider_accounts TO neurocards_worker;
+        IF to_regclass('schema_migrations') IS NOT NULL THEN
+            GRANT SELECT ON schema_migrations TO neurocards_worker;
+        END IF;
     END IF;
 END
 $$;

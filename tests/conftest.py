@@ -22,6 +22,9 @@ import pytest
 import pytest_socket
 from testcontainers.core.container import DockerContainer
 
+from neurocards.adapters.postgres.pool import Database, open_database, set_codecs
+from neurocards.migrate import Migrator, read_migrations
+from neurocards.settings import Database as DatabaseSettings
 from neurocards_sandbox.embedded import NatsServer, PostgresServer
 from neurocards_sandbox.embedded.folders import free_port
 
@@ -191,10 +194,8 @@ def template_database(postgres_server: Postgres) -> str:
 
     async def make() -> None:
         await _execute(postgres_server, f"CREATE DATABASE {TEMPLATE_DATABASE}")
-        connection = await asyncpg.connect(postgres_server.url(TEMPLATE_DATABASE))
-        for file in sorted((ROOT / "migrations").glob("*.up.sql")):
-            await connection.execute(file.read_text(encoding="utf-8"))
-        await connection.close()
+        migrations = read_migrations(ROOT / "migrations")
+        await Migrator(postgres_server.url(TEMPLATE_DATABASE), migrations).up()
 
     asyncio.run(make())
     return TEMPLATE_DATABASE
@@ -220,9 +221,25 @@ async def database_url(postgres_server: Postgres, template_database: str) -> Asy
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
-    """A pool on `database_url`."""
-    async with asyncpg.create_pool(database_url, min_size=1, max_size=10) as pool:
+    """A pool on `database_url`, for statements of the test itself."""
+    async with asyncpg.create_pool(database_url, min_size=1, max_size=30, init=set_codecs) as pool:
         yield pool
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The adapters' own pool on `database_url`: what the stores are made with."""
+    settings = DatabaseSettings.model_validate(
+        {
+            "database_url": database_url,
+            "DB_POOL_SIZE": 30,
+            "NEUROCARDS_DB_CONNECT_TIMEOUT_S": 20,
+            "NEUROCARDS_DB_ACQUIRE_TIMEOUT_S": 50,
+            "NEUROCARDS_DB_STATEMENT_TIMEOUT_S": 60,
+        }
+    )
+    async with open_database(settings, application_name="tests") as database:
+        yield database
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ _SUPERVISOR = textwrap.dedent(
     from neurocards_sandbox.embedded import NatsServer, PostgresServer
 
     async def main(folder):
-        async with PostgresServer(folder / "postgres") as store, NatsServer(folder / "nats") as nats:
+        async with PostgresServer(folder / "postgres") as store, NatsServer(folder / "n") as nats:
             connection = await asyncpg.connect(store.url())
             await connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
             await connection.close()

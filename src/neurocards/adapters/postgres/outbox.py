@@ -1,0 +1,53 @@
+"""Outbox on PostgreSQL: messages that were committed together with what they tell.
+
+Any number of relays may work on it at once; a row is locked by one of them and deleted only after
+the broker has stored its message, so a message may go out twice and never gets lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from neurocards.adapters.postgres.pool import Database
+from neurocards.adapters.postgres.statements import load
+from neurocards.ports.queue import OutboxMessage
+
+
+class PostgresOutbox:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._statements = load("outbox")
+
+    async def relay(
+        self,
+        publish: Callable[[Sequence[OutboxMessage]], Awaitable[Collection[int]]],
+        *,
+        batch: int,
+    ) -> int:
+        async with self._database.transaction() as session:
+            rows = await session.rows(self._statements["lock_messages"], batch)
+            if not rows:
+                return 0
+            published = await publish(
+                [OutboxMessage(row["id"], row["job_id"], row["pool"]) for row in rows]
+            )
+            await session.execute(self._statements["delete_messages"], list(published))
+        return len(rows)
+
+    async def enqueue_due(self, *, batch: int, unseen_s: float) -> int:
+        statement = self._statements["enqueue_due"]
+        return int(await self._database.value(statement, batch, unseen_s))
+
+    async def enqueue_all(self) -> int:
+        return int(await self._database.value(self._statements["enqueue_all"]))
+
+    async def ensure_partitions(self) -> int:
+        return int(await self._database.value(self._statements["ensure_partitions"]))
+
+    async def forget_updates(self, *, older_than_s: float, batch: int) -> int:
+        return await self._database.execute(self._statements["forget_updates"], older_than_s, batch)
+
+    async def depth(self) -> tuple[int, float]:
+        """Tell how many messages wait and how old the oldest is, in seconds."""
+        row = await self._database.row(self._statements["outbox_depth"])
+        return (0, 0.0) if row is None else (row["messages"], row["oldest_s"])

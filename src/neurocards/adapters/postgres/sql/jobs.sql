@@ -1,0 +1,126 @@
+-- The worker's statements. Every write is fenced by id, attempt and status: no row, no right.
+-- None of them reads another table than jobs and outbox.
+
+-- name: claim_job
+-- One round trip: take the job, or tell why it cannot be taken.
+WITH claimed AS (
+    UPDATE jobs SET
+        attempt = attempt + 1,
+        status = CASE status WHEN 'queued' THEN 'scripting' ELSE status END,
+        lease_losses = lease_losses + CASE WHEN leased_by IS NULL THEN 0 ELSE 1 END,
+        lease_until = now() + make_interval(secs => $3),
+        leased_by = $2,
+        retry_at = NULL,
+        postponed_reason = NULL,
+        started_at = coalesce(started_at, now())
+    WHERE id = $1
+        AND status NOT IN ('done', 'failed', 'cancelled')
+        AND (retry_at IS NULL OR retry_at <= now())
+        AND (lease_until IS NULL OR lease_until <= now())
+    RETURNING *
+)
+SELECT true AS claimed, NULL::double precision AS held_s, NULL::double precision AS due_s, *
+FROM claimed
+UNION ALL
+SELECT
+    false,
+    EXTRACT(epoch FROM lease_until - now())::double precision,
+    EXTRACT(epoch FROM retry_at - now())::double precision,
+    *
+FROM jobs
+WHERE id = $1 AND NOT EXISTS (SELECT FROM claimed);
+
+-- name: renew_leases
+UPDATE jobs SET lease_until = now() + make_interval(secs => $3)
+FROM unnest($1::uuid[], $2::integer[]) AS fence (id, attempt)
+WHERE jobs.id = fence.id AND jobs.attempt = fence.attempt AND jobs.leased_by IS NOT NULL
+RETURNING jobs.id;
+
+-- name: release_jobs
+-- A lease that ends without a holder was handed over: the next claim counts no loss.
+WITH released AS (
+    UPDATE jobs SET lease_until = now(), leased_by = NULL, enqueued_at = now()
+    FROM unnest($1::uuid[], $2::integer[]) AS fence (id, attempt)
+    WHERE jobs.id = fence.id AND jobs.attempt = fence.attempt AND jobs.leased_by IS NOT NULL
+    RETURNING jobs.id, jobs.pool
+), enqueued AS (
+    INSERT INTO outbox (job_id, pool) SELECT id, pool FROM released
+)
+SELECT count(*) FROM released;
+
+-- name: store_script
+UPDATE jobs SET script = $4, scripted_at = now()
+WHERE id = $1 AND attempt = $2 AND status = $3
+RETURNING id;
+
+-- name: start_submitting
+UPDATE jobs SET
+    status = 'submitting',
+    submissions = submissions + CASE WHEN $4 THEN 1 ELSE 0 END,
+    submitted_at = CASE WHEN $4 THEN now() ELSE submitted_at END
+WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'scripting'
+RETURNING id;
+
+-- name: count_resubmission
+UPDATE jobs SET submissions = submissions + 1, orphans = orphans + 1, submitted_at = now()
+WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'submitting'
+RETURNING id;
+
+-- name: store_task
+UPDATE jobs SET
+    status = 'rendering', provider = $4, model = $5, provider_task_id = $6, key_fingerprint = $7,
+    rendering_at = coalesce(rendering_at, now())
+WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'submitting'
+RETURNING id;
+
+-- name: start_fetching
+UPDATE jobs SET status = 'fetching', rendered_at = coalesce(rendered_at, now())
+WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'rendering'
+RETURNING id;
+
+-- name: start_delivering
+UPDATE jobs SET status = 'delivering', fetched_at = coalesce(fetched_at, now())
+WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'fetching'
+RETURNING id;
+
+-- name: mark_fallback_sent
+UPDATE jobs SET fallback_sent_at = coalesce(fallback_sent_at, now())
+WHERE id = $1 AND attempt = $2 AND status = $3
+RETURNING id;
+
+-- name: mark_parked_notice
+UPDATE jobs SET parked_notice_at = coalesce(parked_notice_at, now())
+WHERE id = $1 AND attempt = $2 AND status = $3
+RETURNING id;
+
+-- name: finish_job
+UPDATE jobs SET
+    status = 'done', finished_at = now(), lease_until = NULL, leased_by = NULL,
+    result_file_id = $4, undelivered_at = CASE WHEN $5 THEN now() END,
+    error_class = NULL, error_code = NULL, error_text = NULL
+WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'delivering'
+RETURNING id;
+
+-- name: mark_notice_sent
+UPDATE jobs SET notice_sent_at = now() WHERE id = $1 AND notice_sent_at IS NULL
+RETURNING id;
+
+-- name: postpone_job
+UPDATE jobs SET
+    status = 'queued', lease_until = NULL, leased_by = NULL,
+    retry_at = now() + make_interval(secs => $4), postponed_reason = $5,
+    tries = tries + CASE WHEN $6::text IS NULL THEN 0 ELSE 1 END,
+    error_class = coalesce($6, error_class), error_code = coalesce($7, error_code),
+    error_text = coalesce($8, error_text),
+    submissions = CASE WHEN $9 THEN 0 ELSE submissions END,
+    provider = CASE WHEN $9 THEN NULL ELSE provider END,
+    model = CASE WHEN $9 THEN NULL ELSE model END,
+    provider_task_id = CASE WHEN $9 THEN NULL ELSE provider_task_id END,
+    key_fingerprint = CASE WHEN $9 THEN NULL ELSE key_fingerprint END,
+    rendering_at = CASE WHEN $9 THEN NULL ELSE rendering_at END,
+    rendered_at = CASE WHEN $9 THEN NULL ELSE rendered_at END
+WHERE id = $1 AND attempt = $2 AND status = $3 AND status <> 'queued'
+RETURNING id;
+
+-- name: fail_job
+SELECT fail_job($1, $2, $3, $4, $5, $6);

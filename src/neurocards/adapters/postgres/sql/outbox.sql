@@ -1,0 +1,51 @@
+-- name: lock_messages
+SELECT id, job_id, pool FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED;
+
+-- name: delete_messages
+DELETE FROM outbox WHERE id = ANY ($1::bigint[]);
+
+-- name: enqueue_due
+-- A job is due since its retry time, the end of its lease, or its acceptance. It is announced once
+-- when it becomes due, and again whenever nobody has claimed it for $2 seconds.
+WITH due AS (
+    SELECT id FROM jobs
+    WHERE status NOT IN ('done', 'failed', 'cancelled')
+        AND coalesce(lease_until, retry_at, created_at) <= now()
+        AND (
+            enqueued_at < coalesce(lease_until, retry_at, created_at)
+            OR enqueued_at <= now() - make_interval(secs => $2)
+        )
+    ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
+), marked AS (
+    UPDATE jobs SET enqueued_at = now() FROM due WHERE jobs.id = due.id
+    RETURNING jobs.id, jobs.pool
+), enqueued AS (
+    INSERT INTO outbox (job_id, pool) SELECT id, pool FROM marked
+)
+SELECT count(*) FROM marked;
+
+-- name: enqueue_all
+-- Jobs at work too: their messages are gone with the broker's memory, and with them the redelivery.
+WITH marked AS (
+    UPDATE jobs SET enqueued_at = now()
+    WHERE status NOT IN ('done', 'failed', 'cancelled')
+        AND (retry_at IS NULL OR retry_at <= now())
+    RETURNING id, pool
+), enqueued AS (
+    INSERT INTO outbox (job_id, pool) SELECT id, pool FROM marked
+)
+SELECT count(*) FROM marked;
+
+-- name: ensure_partitions
+SELECT ensure_job_partitions();
+
+-- name: forget_updates
+WITH old AS (
+    SELECT ctid FROM updates WHERE received_at < now() - make_interval(secs => $1) LIMIT $2
+)
+DELETE FROM updates USING old WHERE updates.ctid = old.ctid;
+
+-- name: outbox_depth
+SELECT count(*) AS messages,
+    coalesce(EXTRACT(epoch FROM now() - min(created_at)), 0)::double precision AS oldest_s
+FROM outbox;
