@@ -63,6 +63,14 @@ class Timings(Concern):
     """What the progress bar and the estimate are drawn for."""
     key_rate_block_s: float = Field(3600.0, gt=0)
     key_billing_block_s: float = Field(24 * 3600.0, gt=0)
+    render_poll_s: float = Field(10.0, gt=0)
+    """Between two looks at a render where nobody calls back; half of it more or less by chance."""
+    render_poll_callback_s: float = Field(45.0, gt=0)
+    """The same where the provider calls back: a net under lost callbacks."""
+    task_unknown_s: float = Field(120.0, gt=0)
+    """A provider that does not know its own task for so long has lost it."""
+    key_wait_s: float = Field(300.0, gt=0)
+    """How long a job keeps its slot while every key has used up its window."""
     ambiguity_wait_s: float = Field(600.0, gt=0)
     """How long a lost answer to createTask is waited for before it is sent once more."""
     retry_scale: float = Field(1.0, gt=0)
@@ -135,6 +143,8 @@ class Broker(Concern):
     nats_password: SecretStr | None = None
     nats_replicas: int = Field(1, ge=1, le=5)
     """Copies of the stream; 3 in a cluster of servers."""
+    nats_messages_max: int = Field(1_000_000, ge=1)
+    """Jobs that the broker holds at most; what is beyond waits in the outbox."""
     pool: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
     """Which jobs this process takes or makes."""
     max_ack_pending: int = Field(20_000, ge=1)

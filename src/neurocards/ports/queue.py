@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -63,8 +64,16 @@ class Delivery(Protocol):
 
 
 class JobQueue(Protocol):
-    def deliveries(self, *, free_slots: Callable[[], int]) -> AsyncIterator[Delivery]:
-        """Yield messages, never more at once than there are free slots; survives restarts."""
+    def deliveries(self, *, free_slots: Callable[[], int]) -> AsyncGenerator[Delivery, None]:
+        """Yield messages, never more at once than there are free slots; survives restarts.
+
+        A slot must count as taken when the next message is asked for. Close the iterator
+        (`contextlib.aclosing`) to hand back what was fetched and not yielded.
+        """
+        ...
+
+    def slots_freed(self) -> None:
+        """Say that `free_slots` may have risen, so that nothing waits for a look at the clock."""
         ...
 
 
@@ -72,3 +81,14 @@ class Hints(Protocol):
     """Words on core NATS that may get lost: they only make things faster."""
 
     async def announce(self, subject: str, payload: bytes = b"") -> None: ...
+
+
+class HintListener(Protocol):
+    def listening(
+        self, subjects: str, handler: Callable[[str, bytes], None]
+    ) -> AbstractAsyncContextManager[None]:
+        """Call `handler(subject, payload)` for each hint; `subjects` may hold wildcards.
+
+        The handler must not block.
+        """
+        ...
