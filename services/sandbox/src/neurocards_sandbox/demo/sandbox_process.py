@@ -1,0 +1,149 @@
+"""The three simulators and the chat page in one process: `python -m` of this module.
+
+Reads its settings from the environment, for secrets stay out of command lines. Invariant: SIGTERM and SIGINT end all servers together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+from starlette.types import ASGIApp
+
+from neurocards.errors import ConfigurationError
+from neurocards.settings import Concern, Loader
+from neurocards_sandbox import kie, openai
+from neurocards_sandbox.chat.app import create_app as create_page
+from neurocards_sandbox.chat.jobs import JobReader
+from neurocards_sandbox.kie import KieSandboxSettings
+from neurocards_sandbox.openai import OpenAiSandboxSettings
+from neurocards_sandbox.telegram import app as telegram
+from neurocards_sandbox.telegram.bots import Bot
+from neurocards_sandbox.telegram.server import make_server, serving
+from neurocards_sandbox.telegram.settings import TelegramSandboxSettings
+from neurocards_sandbox.telegram.world import World
+
+LOOPBACK = "127.0.0.1"
+PAGE_SHUTDOWN_S = 1
+BOT_NAME = "Neurocards"
+BOT_USERNAME = "neurocards_demo_bot"
+
+
+class SandboxSettings(Concern):
+    """Which servers listen where, and what they know of the bot that they serve."""
+
+    data_dir: Path
+    page_host: str = LOOPBACK
+    page_port: int = 8080
+    host: str = LOOPBACK
+    """Where the simulators listen; their control API knows no password."""
+    telegram_port: int = 8081
+    kie_port: int = 8082
+    openai_port: int = 8083
+    bot_token: SecretStr
+    kie_key: SecretStr = SecretStr("sandbox-kie-key")
+    kie_webhook_key: SecretStr = SecretStr("")
+    openai_key: SecretStr = SecretStr("sandbox-openai-key")
+    ingress: dict[str, str] = {}
+    """Public https base -> local http base, as a TLS-terminating ingress would route it."""
+    database_url: SecretStr | None = None
+    """Where the page reads the jobs; without it the page shows the chat alone."""
+    time_factor: float = 1.0
+    limit_factor: float = 1.0
+    cached_renders: bool = False
+    height_max: int = 1280
+
+
+def _telegram_settings(settings: SandboxSettings) -> TelegramSandboxSettings:
+    return TelegramSandboxSettings(
+        data_dir=settings.data_dir / "telegram",
+        ingress=settings.ingress,
+        time_factor=settings.time_factor,
+        limit_factor=settings.limit_factor,
+    )
+
+
+def _kie_settings(settings: SandboxSettings) -> KieSandboxSettings:
+    return KieSandboxSettings(
+        data_dir=settings.data_dir / "kie",
+        keys=(settings.kie_key.get_secret_value(),),
+        webhook_hmac_key=settings.kie_webhook_key.get_secret_value(),
+        ingress=settings.ingress,
+        time_factor=settings.time_factor,
+        limit_factor=settings.limit_factor,
+        cached_renders=settings.cached_renders,
+        height_max=settings.height_max,
+    )
+
+
+def _named_bot(world: World, token: str) -> Bot:
+    bot = world.bot_by_token(token)
+    bot.first_name, bot.username = BOT_NAME, BOT_USERNAME
+    world.changed("bot", bot)
+    return bot
+
+
+def _page_server(app: ASGIApp) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        # The streams of open pages never end by themselves.
+        timeout_graceful_shutdown=PAGE_SHUTDOWN_S,
+    )
+    return uvicorn.Server(config)
+
+
+async def run(settings: SandboxSettings, ended: asyncio.Event) -> None:
+    """Serve until `ended` is set."""
+    host = settings.host
+    telegram_app = telegram.create_app(_telegram_settings(settings))
+    bot = _named_bot(telegram_app.state.world, settings.bot_token.get_secret_value())
+    openai_settings = OpenAiSandboxSettings(keys=(settings.openai_key.get_secret_value(),))
+    async with AsyncExitStack() as stack:
+
+        async def serve(app: FastAPI, port: int) -> None:
+            await stack.enter_async_context(serving(make_server(app, host, port), host, port))
+
+        await serve(kie.create_app(_kie_settings(settings)), settings.kie_port)
+        await serve(openai.create_app(openai_settings), settings.openai_port)
+        await serve(telegram_app, settings.telegram_port)
+        jobs = None
+        if settings.database_url is not None:
+            reader = JobReader(settings.database_url.get_secret_value())
+            jobs = await stack.enter_async_context(reader)
+        page = create_page(telegram=telegram_app, bot_id=bot.id, jobs=jobs)
+        at = (settings.page_host, settings.page_port)
+        await stack.enter_async_context(serving(_page_server(page), *at))
+        await ended.wait()
+
+
+async def run_until_signal(settings: SandboxSettings) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    await run(settings, ended)
+
+
+def main() -> int:
+    loader = Loader()
+    settings = loader.read(SandboxSettings)
+    try:
+        loader.finish()
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if settings is not None:
+        asyncio.run(run_until_signal(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
