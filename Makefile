@@ -52,6 +52,7 @@ lint: $(STAMP) ## Check style, layers, dependencies, SQL and the rules of this t
 	$(BIN)/vulture
 	$(BIN)/squawk migrations/*.up.sql
 	$(BIN)/python tools/translations.py --check
+	$(BIN)/python tools/settings_page.py --check
 	$(BIN)/python tools/structure.py
 
 .PHONY: format
@@ -66,6 +67,10 @@ types: $(STAMP) ## Check the types, strictly
 .PHONY: translations
 translations: $(STAMP) ## Collect the texts and compile the catalogues
 	$(BIN)/python tools/translations.py
+
+.PHONY: settings-page
+settings-page: $(STAMP) ## Write docs/settings.md out of the settings classes
+	$(BIN)/python tools/settings_page.py
 
 .PHONY: screenshots
 screenshots: $(STAMP) ## Make the pictures of the documentation (needs chromium)

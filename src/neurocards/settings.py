@@ -28,7 +28,11 @@ class Concern(BaseSettings):
     """A group of settings that belong together; frozen once read."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
 
@@ -47,6 +51,7 @@ class Timings(Concern):
     """How long things may take. Under the profile `fast` leases last 2 s and the rest is / 60."""
 
     profile: Profile = Profile.PRODUCTION
+    """`production`, or `fast` for tests that kill processes."""
     lease_s: float = Field(60.0, gt=0)
     """A job whose worker says nothing for so long belongs to the next one."""
     ack_wait_s: float = Field(60.0, gt=0)
@@ -62,7 +67,9 @@ class Timings(Concern):
     render_expected_s: float = Field(300.0, gt=0)
     """What the progress bar and the estimate are drawn for."""
     key_rate_block_s: float = Field(3600.0, gt=0)
+    """How long a key rests after the provider said "too many requests"."""
     key_billing_block_s: float = Field(24 * 3600.0, gt=0)
+    """How long a key rests after the provider said that its credits are gone."""
     render_poll_s: float = Field(10.0, gt=0)
     """Between two looks at a render where nobody calls back; half of it more or less by chance."""
     render_poll_callback_s: float = Field(45.0, gt=0)
@@ -78,6 +85,7 @@ class Timings(Concern):
     outbox_poll_s: float = Field(0.5, gt=0)
     """The net under the wake-ups of the relay."""
     reaper_s: float = Field(5.0, gt=0)
+    """Between two searches for jobs that are due and have no message."""
     unseen_s: float = Field(60.0, gt=0)
     """A queued job that nobody claims for so long gets a new message."""
     status_edit_s: float = Field(3.0, gt=0)
@@ -102,21 +110,29 @@ class Database(Concern):
     """PostgreSQL: one URL, or the parts DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASS."""
 
     database_url: SecretStr | None = None
+    """`postgresql://user:password@host:5432/name`; wins over the parts below."""
     host: str = Field("localhost", validation_alias="DB_HOST")
+    """Name or address of PostgreSQL, or the folder of its socket."""
     port: int = Field(5432, ge=1, le=65535, validation_alias="DB_PORT")
+    """Port of PostgreSQL."""
     name: str = Field("neurocards", validation_alias="DB_NAME")
+    """Name of the database."""
     user: str = Field("neurocards", validation_alias="DB_USER")
+    """Login role; each process has one of its own."""
     password: SecretStr = Field(SecretStr(""), validation_alias="DB_PASS")
+    """Its password."""
     pool_size: int = Field(20, ge=1, le=500, validation_alias="DB_POOL_SIZE")
     """Connections that are kept."""
     pool_overflow: int = Field(0, ge=0, le=500, validation_alias="DB_MAX_OVERFLOW")
     """Further connections under load; they are closed after 30 idle seconds."""
     connect_timeout_s: float = Field(2.0, gt=0, validation_alias="NEUROCARDS_DB_CONNECT_TIMEOUT_S")
+    """Making a connection."""
     acquire_timeout_s: float = Field(5.0, gt=0, validation_alias="NEUROCARDS_DB_ACQUIRE_TIMEOUT_S")
     """Waiting for a free connection; then a fast error instead of a hang."""
     statement_timeout_s: float = Field(
         10.0, gt=0, validation_alias="NEUROCARDS_DB_STATEMENT_TIMEOUT_S"
     )
+    """One statement, on both sides."""
     statement_cache_size: int = Field(
         100, ge=0, validation_alias="NEUROCARDS_DB_STATEMENT_CACHE_SIZE"
     )
@@ -139,8 +155,11 @@ class Broker(Concern):
     nats_url: str = "nats://127.0.0.1:4222"
     """One address, or several with commas."""
     nats_credentials_file: Path | None = None
+    """A `.creds` file."""
     nats_user: str | None = None
+    """User, where no credentials file is used."""
     nats_password: SecretStr | None = None
+    """Its password."""
     nats_replicas: int = Field(1, ge=1, le=5)
     """Copies of the stream; 3 in a cluster of servers."""
     nats_messages_max: int = Field(1_000_000, ge=1)
