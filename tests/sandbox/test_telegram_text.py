@@ -14,14 +14,18 @@ from neurocards_sandbox.telegram.errors import ApiError
         ("<b>hi</b> there", "hi there", [("bold", 0, 2)]),
         ("<b><i>x</i></b>", "x", [("bold", 0, 1), ("italic", 0, 1)]),
         ("😀<b>a</b>", "😀a", [("bold", 2, 1)]),
-        ("a &lt;b&gt; &amp; &quot;c&quot; &#39;", "a <b> & \"c\" '", []),
+        ("a &lt;b&gt; &amp; &quot;c&quot; &#39;", 'a <b> & "c" \'', []),
         ("&nbsp; stays", "&nbsp; stays", []),
         ("<tg-spoiler>s</tg-spoiler>", "s", [("spoiler", 0, 1)]),
         ('<span class="tg-spoiler">s</span>', "s", [("spoiler", 0, 1)]),
         ("<blockquote expandable>q</blockquote>", "q", [("expandable_blockquote", 0, 1)]),
         ("<STRONG>a</STRONG><br", None, []),
         ("  <b> padded </b>  ", "padded", [("bold", 0, 6)]),
-        ("<u>a</u><s>b</s><code>c</code>", "abc", [("underline", 0, 1), ("strikethrough", 1, 1), ("code", 2, 1)]),
+        (
+            "<u>a</u><s>b</s><code>c</code>",
+            "abc",
+            [("underline", 0, 1), ("strikethrough", 1, 1), ("code", 2, 1)],
+        ),
     ],
 )
 def test_html_becomes_text_with_entities(
@@ -54,7 +58,10 @@ def test_a_link_keeps_its_address_and_a_language_stays_with_its_code() -> None:
         ("<h1>x</h1>", 'Unsupported start tag "h1" at byte offset 0'),
         ("1 < 2", 'Unsupported start tag "" at byte offset 2'),
         ("<span>x</span>", 'Tag "span" must have class "tg-spoiler" at byte offset 0'),
-        ("<b x>y</b>", 'Expected equal sign in declaration of an attribute of the tag "b" at byte offset 0'),
+        (
+            "<b x>y</b>",
+            'Expected equal sign in declaration of an attribute of the tag "b" at byte offset 0',
+        ),
         ("<b>x</b", "Unclosed end tag at byte offset 4"),
     ],
 )
@@ -67,7 +74,11 @@ def test_broken_html_is_refused_in_the_words_of_the_server(source: str, problem:
 @pytest.mark.parametrize(
     ("source", "text", "entities"),
     [
-        ("*b* _i_ __u__ ~s~ ||p||", "b i u s p", ["bold", "italic", "underline", "strikethrough", "spoiler"]),
+        (
+            "*b* _i_ __u__ ~s~ ||p||",
+            "b i u s p",
+            ["bold", "italic", "underline", "strikethrough", "spoiler"],
+        ),
         ("`a.b`", "a.b", ["code"]),
         ("```py\nx\n```", "x", ["pre"]),
         (r"1\.5 \- \_", "1.5 - _", []),
@@ -129,8 +140,6 @@ def test_nothing_is_found_inside_code() -> None:
 
 def test_a_page_gets_html_in_which_nothing_of_the_user_is_markup() -> None:
     formatted = format_text("<b>a&lt;script&gt;</b> <i>😀</i>", "HTML")
-    assert to_html(formatted.text, list(formatted.entities)) == (
-        "<b>a&lt;script&gt;</b> <i>😀</i>"
-    )
+    assert to_html(formatted.text, list(formatted.entities)) == ("<b>a&lt;script&gt;</b> <i>😀</i>")
     link = [{"type": "text_link", "offset": 0, "length": 1, "url": 'javascript:alert("x")'}]
     assert to_html("x", link) == "x"

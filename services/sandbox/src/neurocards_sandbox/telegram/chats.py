@@ -80,7 +80,7 @@ class ChatFeed:
     def __init__(self) -> None:
         # Begins above every number of an earlier run, so that a reader that reconnects after a
         # restart waits for nothing that never comes.
-        self.sequence = int(time.time()) * 1000
+        self.sequence = int(time.time() * 1000) * 1000
         self._events: deque[ChatEvent] = deque(maxlen=EVENTS_KEPT)
         self._waiters: set[asyncio.Future[None]] = set()
 

@@ -50,6 +50,11 @@ class Journal:
             for name in ("enable_wal", "relax_sync", "create_records"):
                 self._database.execute(self._sql[name])
 
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something is not on disk yet."""
+        return bool(self._dirty) or self._lock.locked()
+
     def load(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Every record as (kind, key, body)."""
         if self._database is None:

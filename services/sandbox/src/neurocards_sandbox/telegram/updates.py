@@ -48,7 +48,7 @@ FIRST_UPDATE_ID = 700_000_001
 class PendingUpdate:
     """One update on its way; `queue_key` names the queue in which order is kept."""
 
-    __slots__ = ("body", "bot_id", "expires_at", "queue_key", "update_id")
+    __slots__ = ("body", "bot_id", "expires_at", "is_done", "queue_key", "update_id")
 
     def __init__(
         self, *, bot_id: int, body: dict[str, Any], queue_key: str, expires_at: float
@@ -58,6 +58,7 @@ class PendingUpdate:
         self.update_id: int = body["update_id"]
         self.queue_key = queue_key
         self.expires_at = expires_at
+        self.is_done = False
 
     @property
     def key(self) -> str:
@@ -127,8 +128,15 @@ class UpdateQueue:
             listener(update)
 
     def acknowledge(self, update_id: int) -> None:
-        update = self.pending.pop(update_id, None)
+        update = self.pending.get(update_id)
         if update is not None:
+            self.finish(update)
+
+    def finish(self, update: PendingUpdate) -> None:
+        """Acknowledge one update; another one that was given the same id stays."""
+        update.is_done = True
+        if self.pending.get(update.update_id) is update:
+            del self.pending[update.update_id]
             self._journal.removed("update", update.key)
 
     def acknowledge_before(self, offset: int) -> None:

@@ -136,7 +136,7 @@ class Delivery:
     async def _deliver(self, update: PendingUpdate) -> None:
         """Try until the update is acknowledged, expired or dropped by the bot's owner."""
         failures, delay_s = 0, 1.0
-        while update.update_id in self._bot.queue.pending:
+        while not update.is_done:
             if time.time() > update.expires_at:
                 break
             try:
@@ -161,7 +161,7 @@ class Delivery:
                 delay_s = min(longest_s, 2 * delay_s)
                 await self._pause(delay_s)
             failures += 1
-        self._bot.queue.acknowledge(update.update_id)
+        self._bot.queue.finish(update)
 
     async def _post(self, body: Json) -> httpx.Response:
         reply = await self._client.post(
