@@ -31,6 +31,8 @@ class Snooze:
     after_s: float
     reason: str
     tell_user: bool = False
+    new_task: bool = False
+    """No order stands at the provider: what was submitted was refused without doubt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ _InputMaker = Callable[[str, str, OrderOptions], dict[str, Any]]
 class Dialect:
     """How to order a video from one family of models."""
 
+    title: str
+    """What people call the model."""
     make_input: _InputMaker
     """(prompt, address of the image, options) -> the field `input` of createTask."""
     prompt_characters_max: int
@@ -84,11 +86,11 @@ def _sora_pro(prompt: str, image_url: str, options: OrderOptions) -> dict[str, A
     return {**_sora(prompt, image_url, options), "size": "standard"}
 
 
-_KLING = Dialect(_kling, prompt_characters_max=5000)
-_SEEDANCE = Dialect(_seedance, prompt_characters_max=20_000)
-_WAN = Dialect(_wan, prompt_characters_max=5000)
-_SORA = Dialect(_sora, prompt_characters_max=5000)
-_SORA_PRO = Dialect(_sora_pro, prompt_characters_max=5000)
+_KLING = Dialect("Kling 3.0", _kling, prompt_characters_max=5000)
+_SEEDANCE = Dialect("Seedance 2", _seedance, prompt_characters_max=20_000)
+_WAN = Dialect("Wan 2.7", _wan, prompt_characters_max=5000)
+_SORA = Dialect("SORA 2", _sora, prompt_characters_max=5000)
+_SORA_PRO = Dialect("SORA 2 Pro", _sora_pro, prompt_characters_max=5000)
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {

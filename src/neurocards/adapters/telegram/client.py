@@ -3,15 +3,14 @@
 Not a bot: it takes no updates. It shares nothing with aiogram, whose import alone costs more
 memory than all of the worker (docs/adr/0003-worker-without-aiogram.md).
 
-Invariant: a token never leaves this module but inside an address; errors carry no address, and
-the loggers that would print one are told to be quiet.
+Invariant: a token never leaves this module but inside an address, and errors carry no address.
+The lines that httpx logs about each request do; the pipeline of the logs drops them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +38,6 @@ class TelegramLimits:
     call_s: float = 15.0
     download_s: float = 60.0
     upload_s: float = 120.0
-
-
-def keep_addresses_out_of_logs() -> None:
-    """Quieten the libraries that log addresses, and with them tokens, at level INFO and below."""
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class TelegramMessenger:

@@ -1,0 +1,71 @@
+"""One job from its claim to its outcome: the steps in order, each with its time and its bugs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from neurocards.domain.failures import FailureClass
+from neurocards.domain.jobs import LEASE_LOSSES_MAX
+from neurocards.domain.outcomes import GiveUp, Outcome
+from neurocards_worker.metrics import WorkerMetrics
+from neurocards_worker.moments import Moments
+from neurocards_worker.progress_board import ProgressBoard
+from neurocards_worker.run import Run, Step
+from neurocards_worker.settlement import Settlement
+from neurocards_worker.steps.trouble import Trouble
+from neurocards_worker.verdicts import own_failure
+
+log = structlog.get_logger(__name__)
+
+
+class Carrier:
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        settlement: Settlement,
+        board: ProgressBoard,
+        trouble: Trouble,
+        *,
+        metrics: WorkerMetrics,
+        moments: Moments,
+    ) -> None:
+        self._steps = tuple(steps)
+        self._settlement = settlement
+        self._board = board
+        self._trouble = trouble
+        self._metrics = metrics
+        self._moments = moments
+
+    async def carry(self, run: Run) -> bool:
+        """Carry a claimed job as far as it goes now; False when it is somebody else's."""
+        try:
+            outcome = await self._outcome(run)
+            # A commit and the words that follow it belong together.
+            async with run.uninterrupted:
+                return await self._settlement.apply(run.job, outcome)
+        finally:
+            run.drop_files()
+            self._board.forget(run.job.id)
+
+    async def _outcome(self, run: Run) -> Outcome:
+        if run.job.lease_losses > LEASE_LOSSES_MAX:
+            text = f"{run.job.lease_losses} workers were lost over this job"
+            return GiveUp(own_failure(FailureClass.UNKNOWN, "lease_losses", text))
+        try:
+            return await self._through_steps(run)
+        except Exception as error:
+            log.exception("job.bug", job_id=str(run.job.id), status=run.job.status)
+            return self._trouble.on_bug(error, run.job)
+
+    async def _through_steps(self, run: Run) -> Outcome:
+        for step in self._steps:
+            self._board.show(run.job)
+            started = self._moments.monotonic()
+            outcome = await step.run(run)
+            took_s = self._moments.monotonic() - started
+            self._metrics.step_seconds.labels(step.name).observe(took_s)
+            if outcome is not None:
+                return outcome
+        raise RuntimeError("the last step has no outcome")

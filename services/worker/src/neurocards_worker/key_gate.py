@@ -1,0 +1,105 @@
+"""The way of all jobs of a process to the provider keys, one after another.
+
+While every window is full, only the first in the line asks the database, and asks when it was told
+that there will be room; the others wait behind it. A key is taken for exactly one order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from neurocards.domain.keys import AllBlocked, KeyTaken, ProviderKey, WindowFull
+from neurocards.domain.outcomes import Snooze
+from neurocards.errors import StoreUnavailableError
+from neurocards.ports.jobs import KeyStore
+from neurocards_worker.moments import Moments
+
+WINDOW_FULL_REASON = "window_full"
+ALL_BLOCKED_REASON = "keys_blocked"
+SNOOZE_S = 30.0
+REGISTER_PAUSE_S = 2.0
+PARKED_LOOK_S = 300.0
+"""A parked job looks again after so long at the latest: somebody may have unblocked a key."""
+
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWindow:
+    """Orders that one account may give: `limit` within `window_s`."""
+
+    limit: int
+    window_s: float
+
+
+class KeyGate:
+    def __init__(
+        self,
+        store: KeyStore,
+        keys: Sequence[ProviderKey],
+        *,
+        window: KeyWindow,
+        wait_s_max: float,
+        moments: Moments,
+        scale: float = 1.0,
+    ) -> None:
+        """`scale` shortens the waits of this module, for tests of crashes."""
+        self._store = store
+        self._keys = {key.fingerprint: key for key in keys}
+        self._window = window
+        self._wait_s_max = wait_s_max
+        self._moments = moments
+        self._scale = scale
+        self._turn = asyncio.Lock()
+
+    @property
+    def keys(self) -> Sequence[ProviderKey]:
+        return tuple(self._keys.values())
+
+    def key(self, fingerprint: str) -> ProviderKey | None:
+        return self._keys.get(fingerprint)
+
+    async def register(self) -> None:
+        """Make the keys known to the fleet, as soon as PostgreSQL is there."""
+        while True:
+            try:
+                await self._store.register(self.keys)
+            except StoreUnavailableError as error:
+                log.warning("key.not_registered", reason=str(error))
+                await self._moments.sleep(REGISTER_PAUSE_S)
+            else:
+                return
+
+    async def block(self, key: ProviderKey, *, for_s: float, reason: str) -> None:
+        await self._store.block(key.fingerprint, for_s=for_s, reason=reason)
+
+    async def take(self) -> ProviderKey | Snooze:
+        """Take a key for one order, or tell when to come back."""
+        until = self._moments.monotonic() + self._wait_s_max
+        async with self._turn:
+            while True:
+                answer = await self._store.take(
+                    tuple(self._keys), window_s=self._window.window_s, limit=self._window.limit
+                )
+                match answer:
+                    case KeyTaken(fingerprint):
+                        return self._keys[fingerprint]
+                    case AllBlocked(blocked_until):
+                        return self._parked(blocked_until)
+                    case WindowFull(wait_ms):
+                        if self._moments.monotonic() + wait_ms / 1000 > until:
+                            return Snooze(SNOOZE_S * self._scale, WINDOW_FULL_REASON)
+                        await self._moments.sleep(wait_ms / 1000)
+
+    def _parked(self, until: datetime | None) -> Snooze:
+        longest_s = PARKED_LOOK_S * self._scale
+        left_s = longest_s
+        if until is not None:
+            left_s = (until - self._moments.now()).total_seconds()
+        return Snooze(max(1.0, min(longest_s, left_s)), ALL_BLOCKED_REASON, tell_user=True)

@@ -1,0 +1,70 @@
+"""What the worker counts beside `CommonMetrics`."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from neurocards.telemetry.metrics import JOB_SECONDS_BUCKETS
+
+
+class WorkerMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.jobs_in_flight = Gauge(
+            "neurocards_jobs_in_flight", "Jobs that this worker carries now", registry=registry
+        )
+        self.slots = Gauge(
+            "neurocards_worker_slots", "Jobs that this worker may carry at once", registry=registry
+        )
+        self.claims_total = Counter(
+            "neurocards_claims_total",
+            "Messages taken, by what the claim of their job said",
+            ["result"],
+            registry=registry,
+        )
+        self.runs_total = Counter(
+            "neurocards_runs_total",
+            "Runs over jobs by their outcome and the class of the failure",
+            ["outcome", "failure_class"],
+            registry=registry,
+        )
+        self.step_seconds = Histogram(
+            "neurocards_step_seconds",
+            "Duration of the steps of a job",
+            ["step"],
+            buckets=JOB_SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self.job_seconds = Histogram(
+            "neurocards_job_seconds",
+            "From the acceptance of an order to its video",
+            buckets=JOB_SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self.leases_lost_total = Counter(
+            "neurocards_leases_lost_total",
+            "Jobs that somebody else took over while this worker carried them",
+            registry=registry,
+        )
+        self.key_blocks_total = Counter(
+            "neurocards_key_blocks_total",
+            "Provider keys set to rest",
+            ["reason"],
+            registry=registry,
+        )
+        self.provider_orphans_total = Counter(
+            "neurocards_provider_orphans_total",
+            "Orders sent a second time because the answer to the first was lost",
+            registry=registry,
+        )
+        self.render_looks_total = Counter(
+            "neurocards_render_looks_total",
+            "Looks at renders by what they showed",
+            ["result"],
+            registry=registry,
+        )
+        self.fallback_deliveries_total = Counter(
+            "neurocards_fallback_deliveries_total",
+            "Videos sent as a new message, since the status message was gone",
+            ["repeated"],
+            registry=registry,
+        )

@@ -1,0 +1,164 @@
+"""The loop of the worker: takes messages as long as there are slots, claims, carries, lets go.
+
+On `drain` it takes nothing more and hands over what it has: leases in one statement, messages
+back, everything cancelled at once but what must not be interrupted; the next worker goes on where
+this one stopped. So ending a worker never costs a job, and never takes as long as a job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from neurocards.domain.jobs import Job
+from neurocards.errors import QueueUnavailableError, StoreUnavailableError
+from neurocards.ports.jobs import Claimed, HeldByAnother, JobStore, NotDue, NothingToDo
+from neurocards.ports.queue import Delivery, Hints, JobQueue
+from neurocards_worker.carrier import Carrier
+from neurocards_worker.leases import HeldJob, LeaseKeeper
+from neurocards_worker.metrics import WorkerMetrics
+from neurocards_worker.run import Run
+
+HELD_LOOK_S_MAX = 30.0
+STORE_AWAY_S = 2.0
+CANCEL_S = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerLimits:
+    """`name`: of this worker, in leases. `drain_s`: for what must not be interrupted."""
+
+    name: str
+    slots: int
+    lease_s: float
+    drain_s: float
+
+
+class Runner:
+    def __init__(
+        self,
+        queue: JobQueue,
+        jobs: JobStore,
+        *,
+        carrier: Carrier,
+        leases: LeaseKeeper,
+        hints: Hints,
+        limits: RunnerLimits,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._queue = queue
+        self._jobs = jobs
+        self._carrier = carrier
+        self._leases = leases
+        self._hints = hints
+        self._limits = limits
+        self._metrics = metrics
+        metrics.slots.set(limits.slots)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then hand over."""
+        loops = (self._take_messages(), self._leases.keep_leases(), self._leases.keep_messages())
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            await _cancelled(tasks[0])
+            await self.drain()
+            for task in tasks[1:]:
+                await _cancelled(task)
+        for task in tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    def _free_slots(self) -> int:
+        return self._limits.slots - len(self._leases)
+
+    async def _take_messages(self) -> None:
+        deliveries = self._queue.deliveries(free_slots=self._free_slots)
+        async with contextlib.aclosing(deliveries):
+            async for delivery in deliveries:
+                self._take(delivery)
+
+    def _take(self, delivery: Delivery) -> None:
+        job_id = delivery.job_id
+        known = self._leases.find(job_id)
+        if known is not None:
+            # Our signs of life came too late: the newer message is the one to acknowledge.
+            known.delivery = delivery
+            return
+        held = HeldJob(delivery)
+        self._leases.add(job_id, held)
+        self._metrics.jobs_in_flight.set(len(self._leases))
+        held.task = asyncio.create_task(self._handle(job_id, held), name=f"job-{job_id}")
+
+    async def _handle(self, job_id: UUID, held: HeldJob) -> None:
+        try:
+            await self._claim_and_carry(job_id, held)
+        except QueueUnavailableError as error:
+            log.warning("queue.word_lost", job_id=str(job_id), reason=str(error))
+        except Exception:
+            log.exception("runner.bug", job_id=str(job_id))
+        finally:
+            self._leases.remove(job_id, held)
+            self._metrics.jobs_in_flight.set(len(self._leases))
+            self._queue.slots_freed()
+
+    async def _claim_and_carry(self, job_id: UUID, held: HeldJob) -> None:
+        try:
+            claim = await self._jobs.claim(
+                job_id, worker=self._limits.name, lease_s=self._limits.lease_s
+            )
+        except StoreUnavailableError as error:
+            log.warning("claim.store_away", job_id=str(job_id), reason=str(error))
+            await held.delivery.nak(after_s=STORE_AWAY_S)
+            return
+        self._metrics.claims_total.labels(type(claim).__name__).inc()
+        match claim:
+            case Claimed(job):
+                await self._carry(job, held)
+            case HeldByAnother(for_s):
+                await held.delivery.nak(after_s=min(HELD_LOOK_S_MAX, max(0.1, for_s)))
+            case NotDue() | NothingToDo():
+                await held.delivery.ack()
+
+    async def _carry(self, job: Job, held: HeldJob) -> None:
+        held.run = Run(job)
+        structlog.contextvars.bind_contextvars(attempt=job.attempt)
+        log.info("job.claimed", job_id=str(job.id), status=job.status, tries=job.tries)
+        await self._hints.announce(f"events.job.{job.status}", str(job.id).encode())
+        is_ours = await self._carrier.carry(held.run)
+        held.run = None
+        if is_ours:
+            await held.delivery.ack()
+
+    async def drain(self) -> None:
+        """Hand all jobs over; what must not be interrupted gets `drain_s` for it."""
+        held = list(self._leases)
+        log.info("runner.draining", jobs=len(held))
+        for one in held:
+            one.cancel()
+        tasks = {one.task: one for one in held if one.task is not None}
+        if not tasks:
+            return
+        ended, busy = await asyncio.wait(tasks, timeout=CANCEL_S)
+        await self._leases.release([tasks[task] for task in ended if task.cancelled()])
+        if busy:
+            ended, stuck = await asyncio.wait(busy, timeout=self._limits.drain_s)
+            for task in stuck:
+                task.cancel()
+            await asyncio.wait(busy, timeout=CANCEL_S)
+            await self._leases.release([tasks[task] for task in busy if task.cancelled()])
+        log.info("runner.drained", jobs=len(held))
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})

@@ -1,0 +1,120 @@
+"""What an outcome does: to the job, to the user, to the message that brought it.
+
+First the commit, then the words, then the acknowledgement; what is lost between two of them is
+made up for by the next worker that sees the message.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from neurocards.domain.failures import FailureClass
+from neurocards.domain.jobs import Job, JobStatus
+from neurocards.domain.outcomes import Done, GiveUp, Lost, Outcome, Retry, Snooze
+from neurocards.ports.jobs import JobStore
+from neurocards.ports.queue import Hints
+from neurocards_worker.metrics import WorkerMetrics
+from neurocards_worker.moments import Moments
+from neurocards_worker.tidings import Tidings
+
+log = structlog.get_logger(__name__)
+
+
+class Settlement:
+    def __init__(
+        self,
+        jobs: JobStore,
+        tidings: Tidings,
+        hints: Hints,
+        *,
+        metrics: WorkerMetrics,
+        moments: Moments,
+    ) -> None:
+        self._jobs = jobs
+        self._tidings = tidings
+        self._hints = hints
+        self._metrics = metrics
+        self._moments = moments
+
+    async def apply(self, job: Job, outcome: Outcome) -> bool:
+        """Apply an outcome; False when the job is somebody else's, message and all."""
+        applied = await self._applied(job, outcome)
+        self._count(job, outcome if applied else Lost())
+        return applied
+
+    async def _applied(self, job: Job, outcome: Outcome) -> bool:
+        match outcome:
+            case Done():
+                await self._announce(job, JobStatus.DONE)
+                return True
+            case Retry():
+                return await self._postponed(job, outcome)
+            case Snooze():
+                return await self._snoozed(job, outcome)
+            case GiveUp():
+                return await self._given_up(job, outcome)
+            case Lost():
+                return False
+
+    async def _postponed(self, job: Job, retry: Retry) -> bool:
+        failure = retry.failure
+        if not await self._jobs.postpone(
+            job.fence,
+            after_s=retry.after_s,
+            reason=failure.failure_class.value.lower(),
+            failure=failure,
+            new_task=retry.new_task,
+        ):
+            return False
+        log.warning(
+            "job.retry",
+            job_id=str(job.id),
+            failure_class=failure.failure_class,
+            code=failure.code,
+            text=failure.text[:300],
+            after_s=round(retry.after_s, 1),
+        )
+        await self._tidings.waiting(job, failure.failure_class)
+        return True
+
+    async def _snoozed(self, job: Job, snooze: Snooze) -> bool:
+        tell = snooze.tell_user and job.parked_notice_at is None
+        if tell and not await self._jobs.mark_parked_notice(job.fence):
+            return False
+        if not await self._jobs.postpone(
+            job.fence, after_s=snooze.after_s, reason=snooze.reason, new_task=snooze.new_task
+        ):
+            return False
+        after_s = round(snooze.after_s, 1)
+        log.info("job.snoozed", job_id=str(job.id), reason=snooze.reason, after_s=after_s)
+        if tell:
+            await self._tidings.waiting(job, FailureClass.RATE_LIMIT)
+        return True
+
+    async def _given_up(self, job: Job, end: GiveUp) -> bool:
+        failure = end.failure
+        if not await self._jobs.fail(job.fence, failure):
+            return False
+        log.error(
+            "job.failed",
+            job_id=str(job.id),
+            failure_class=failure.failure_class,
+            code=failure.code,
+            source=failure.source,
+            text=failure.text[:300],
+        )
+        await self._announce(job, JobStatus.FAILED)
+        await self._tidings.failed(job, failure)
+        return True
+
+    async def _announce(self, job: Job, status: JobStatus) -> None:
+        await self._hints.announce(f"events.job.{status}", str(job.id).encode())
+
+    def _count(self, job: Job, outcome: Outcome) -> None:
+        failure = getattr(outcome, "failure", None)
+        failure_class = failure.failure_class.value if failure is not None else ""
+        self._metrics.runs_total.labels(type(outcome).__name__, failure_class).inc()
+        if isinstance(outcome, Done) and not outcome.undelivered:
+            took_s = (self._moments.now() - job.created_at).total_seconds()
+            self._metrics.job_seconds.observe(max(0.0, took_s))
+            log.info("job.done", job_id=str(job.id), took_s=round(took_s, 1))

@@ -1,0 +1,1 @@
+"""The way of a job, one module a step: gather what is known, decide, apply."""

@@ -1,0 +1,62 @@
+"""Fetch: bring the finished mp4 here and see that it is whole."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from neurocards.adapters.media.mp4 import DamagedVideoError, read_facts
+from neurocards.domain.failures import Failure, FailureSource, classify
+from neurocards.domain.jobs import JobStatus
+from neurocards.domain.outcomes import Lost, Outcome
+from neurocards.errors import ProviderError
+from neurocards.ports.jobs import JobStore
+from neurocards.ports.providers import VideoFacts, VideoProvider
+from neurocards_worker.run import VIDEO_FILE_NAME, Run
+from neurocards_worker.steps.trouble import Trouble
+
+log = structlog.get_logger(__name__)
+
+
+class FetchStep:
+    name = "fetch"
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        provider: VideoProvider,
+        trouble: Trouble,
+        *,
+        work_folder: Path,
+        downloads_at_once: int,
+    ) -> None:
+        self._jobs = jobs
+        self._provider = provider
+        self._trouble = trouble
+        self._work_folder = work_folder
+        self._turns = asyncio.Semaphore(downloads_at_once)
+
+    async def run(self, run: Run) -> Outcome | None:
+        if run.result_url is None:
+            raise ValueError(f"job {run.job.id} has no result to fetch")
+        target = run.file(VIDEO_FILE_NAME, work_folder=self._work_folder)
+        try:
+            async with self._turns:
+                await self._provider.fetch(run.result_url, target)
+            facts = await asyncio.to_thread(read_facts, target)
+        except ProviderError as error:
+            log.warning("fetch.failed", job_id=str(run.job.id), reason=error.failure.text)
+            return self._trouble.outcome(classify(error.failure), run.job)
+        except DamagedVideoError as error:
+            log.warning("fetch.damaged", job_id=str(run.job.id), reason=str(error))
+            seen = Failure(FailureSource.NETWORK, text=str(error), code="video_damaged")
+            return self._trouble.outcome(classify(seen), run.job)
+        run.video = VideoFacts(facts.width, facts.height, facts.duration_s, facts.bytes)
+        if run.job.status is JobStatus.FETCHING:
+            if not await self._jobs.start_delivering(run.job.fence):
+                return Lost()
+            run.job = replace(run.job, status=JobStatus.DELIVERING)
+        return None

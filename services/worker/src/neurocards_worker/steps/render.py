@@ -1,0 +1,164 @@
+"""Render: watch the provider's task until it has a result.
+
+A callback only wakes; recordInfo decides. Whoever takes a job over goes on here with the stored
+task and never orders another one; that is allowed only after the provider said `fail`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from neurocards.domain.failures import ClassifiedFailure, FailureClass
+from neurocards.domain.jobs import Job, JobStatus, ProviderTask
+from neurocards.domain.keys import ProviderKey
+from neurocards.domain.outcomes import GiveUp, Lost, Outcome, Snooze
+from neurocards.errors import ProviderError
+from neurocards.ports.jobs import JobStore
+from neurocards.ports.providers import Render, RenderState, VideoProvider
+from neurocards_worker.key_gate import KeyGate
+from neurocards_worker.metrics import WorkerMetrics
+from neurocards_worker.moments import Moments
+from neurocards_worker.progress_board import ProgressBoard
+from neurocards_worker.run import Run
+from neurocards_worker.steps.ambiguity import Wakes
+from neurocards_worker.steps.trouble import Trouble
+from neurocards_worker.verdicts import own_failure
+
+KEY_MISSING_REASON = "key_missing"
+KEY_MISSING_SNOOZE_S = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderPace:
+    """Seconds: between two looks (`spread` of it more or less), and how long to look at all."""
+
+    poll_s: float
+    spread: float
+    deadline_s: float
+    unknown_s: float
+    scale: float = 1.0
+
+
+class RenderStep:
+    name = "render"
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        provider: VideoProvider,
+        *,
+        gate: KeyGate,
+        wakes: Wakes,
+        board: ProgressBoard,
+        trouble: Trouble,
+        pace: RenderPace,
+        key_block_s: float,
+        polls_at_once: int,
+        metrics: WorkerMetrics,
+        moments: Moments,
+    ) -> None:
+        self._jobs = jobs
+        self._provider = provider
+        self._gate = gate
+        self._wakes = wakes
+        self._board = board
+        self._trouble = trouble
+        self._pace = pace
+        self._key_block_s = key_block_s
+        self._turns = asyncio.Semaphore(polls_at_once)
+        self._metrics = metrics
+        self._moments = moments
+
+    async def run(self, run: Run) -> Outcome | None:
+        task = run.job.task
+        if task is None:
+            raise ValueError(f"job {run.job.id} has no task to watch")
+        key = self._gate.key(task.key_fingerprint)
+        if key is None:
+            # The task belongs to an account that this process has no key of; another has, or will.
+            log.error("render.key_missing", job_id=str(run.job.id), key=task.key_fingerprint)
+            if self._moments.now() >= run.job.deadline_at:
+                return GiveUp(self._too_late("no key of its account"))
+            return Snooze(KEY_MISSING_SNOOZE_S * self._pace.scale, KEY_MISSING_REASON)
+        render = await self._watched(run, key, task)
+        if isinstance(render, ClassifiedFailure):
+            return GiveUp(render)
+        if render.failure is not None:
+            return await self._failed(run.job, key, render.failure)
+        run.result_url = render.result_url
+        if run.job.status is JobStatus.RENDERING:
+            if not await self._jobs.start_fetching(run.job.fence):
+                return Lost()
+            run.job = replace(run.job, status=JobStatus.FETCHING)
+        return None
+
+    async def _watched(
+        self, run: Run, key: ProviderKey, task: ProviderTask
+    ) -> Render | ClassifiedFailure:
+        """Look, wait, look again; the render that has ended, or why watching has."""
+        unknown_since: datetime | None = None
+        if run.task_is_fresh:
+            await self._pause(run.job)
+        while True:
+            render = await self._look(run.job, key, task)
+            if render is not None:
+                if render.state in {RenderState.SUCCEEDED, RenderState.FAILED}:
+                    return render
+                if render.state is RenderState.UNKNOWN_TASK:
+                    unknown_since = unknown_since or self._moments.now()
+                else:
+                    unknown_since = None
+                    self._board.show(run.job, share=render.share)
+            overdue = self._overdue(run.job, unknown_since)
+            if overdue is not None:
+                return overdue
+            await self._pause(run.job)
+
+    async def _look(self, job: Job, key: ProviderKey, task: ProviderTask) -> Render | None:
+        """Ask once; None when the provider did not tell. Its trouble is not the job's."""
+        async with self._turns:
+            try:
+                render = await self._provider.render(key, task.task_id)
+            except ProviderError as error:
+                self._metrics.render_looks_total.labels("error").inc()
+                reason = error.failure.text[:200]
+                log.warning("render.unread", job_id=str(job.id), reason=reason)
+                return None
+        self._metrics.render_looks_total.labels(render.state.value).inc()
+        return render
+
+    async def _pause(self, job: Job) -> None:
+        spread = self._pace.spread
+        wait_s = self._pace.poll_s * random.uniform(1 - spread, 1 + spread)
+        woken = await self._wakes.wait(job.id, timeout_s=wait_s)
+        if woken is not None:
+            log.debug("render.woken", job_id=str(job.id))
+
+    def _overdue(self, job: Job, unknown_since: datetime | None) -> ClassifiedFailure | None:
+        now = self._moments.now()
+        if unknown_since is not None:
+            if now - unknown_since >= timedelta(seconds=self._pace.unknown_s):
+                text = "the provider does not know the task"
+                return own_failure(FailureClass.UNKNOWN, "task_unknown", text)
+            return None
+        started = job.submitted_at or now
+        if now - started >= timedelta(seconds=self._pace.deadline_s) or now >= job.deadline_at:
+            return self._too_late("the render did not end")
+        return None
+
+    def _too_late(self, text: str) -> ClassifiedFailure:
+        return own_failure(FailureClass.TEMPORARY, "render_deadline", text)
+
+    async def _failed(self, job: Job, key: ProviderKey, failure: ClassifiedFailure) -> Outcome:
+        log.warning("render.failed", job_id=str(job.id), code=failure.code, text=failure.text[:200])
+        if failure.failure_class is FailureClass.BILLING:
+            self._metrics.key_blocks_total.labels("billing").inc()
+            await self._gate.block(key, for_s=self._key_block_s, reason="billing")
+        return self._trouble.outcome(failure, job, new_task=True)

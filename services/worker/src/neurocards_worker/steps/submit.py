@@ -1,0 +1,257 @@
+"""Submit: order the render, once.
+
+Every path that ends in a second createTask goes over a counter in the database. What is not known
+(`ambiguity`) is waited for; only what was refused without doubt is simply tried again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import structlog
+
+from neurocards.domain.callbacks import callback_path
+from neurocards.domain.failures import (
+    ClassifiedFailure,
+    FailureClass,
+    FailureSource,
+    classify,
+)
+from neurocards.domain.jobs import Job, JobStatus, ProviderTask
+from neurocards.domain.keys import ProviderKey
+from neurocards.domain.outcomes import GiveUp, Lost, Outcome, Snooze
+from neurocards.domain.script import Script, video_prompt
+from neurocards.errors import OutcomeUnknownError, PhotoUnusableError, ProviderError
+from neurocards.ports.jobs import JobStore
+from neurocards.ports.providers import VideoProvider
+from neurocards.ports.queue import Hints
+from neurocards_worker.key_gate import ALL_BLOCKED_REASON, KeyGate
+from neurocards_worker.metrics import WorkerMetrics
+from neurocards_worker.moments import Moments
+from neurocards_worker.run import Run
+from neurocards_worker.steps.ambiguity import LostOrder
+from neurocards_worker.steps.photo import PhotoSource
+from neurocards_worker.steps.script import deadline_passed
+from neurocards_worker.steps.trouble import Trouble
+from neurocards_worker.verdicts import own_failure, photo_failure
+
+UNAUTHORIZED_CODE = "401"
+"""Of the envelope: a 403 of the firewall before it says nothing about the key."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyBlocks:
+    """Seconds that a key rests after the provider refused it."""
+
+    rate_s: float
+    billing_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAddress:
+    """Where the provider calls back; `base_url` is None where it cannot."""
+
+    base_url: str | None
+    secret: bytes
+
+    def of(self, job: Job) -> str | None:
+        if self.base_url is None:
+            return None
+        return self.base_url + callback_path(self.secret, job.id, job.attempt)
+
+
+class SubmitStep:
+    name = "submit"
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        provider: VideoProvider,
+        *,
+        gate: KeyGate,
+        photos: PhotoSource,
+        lost_order: LostOrder,
+        trouble: Trouble,
+        blocks: KeyBlocks,
+        callbacks: CallbackAddress,
+        hints: Hints,
+        metrics: WorkerMetrics,
+        moments: Moments,
+    ) -> None:
+        self._jobs = jobs
+        self._provider = provider
+        self._gate = gate
+        self._photos = photos
+        self._lost_order = lost_order
+        self._trouble = trouble
+        self._blocks = blocks
+        self._callbacks = callbacks
+        self._hints = hints
+        self._metrics = metrics
+        self._moments = moments
+
+    async def run(self, run: Run) -> Outcome | None:
+        if run.job.task is not None:
+            return await self._take_up(run, run.job.task)
+        order = _Order(in_doubt=run.job.status is JobStatus.SUBMITTING)
+        while not _has_task(run):
+            if order.in_doubt:
+                outcome = await self._settle_doubt(run, order)
+            else:
+                outcome = await self._order(run, order)
+            if outcome is not None:
+                return outcome
+        return None
+
+    async def _take_up(self, run: Run, task: ProviderTask) -> Outcome | None:
+        """Bring a job that was postponed with its task back to where the task is watched."""
+        if run.job.status is JobStatus.SCRIPTING:
+            if not await self._jobs.start_submitting(run.job.fence, may_reach_provider=False):
+                return Lost()
+            run.job = replace(run.job, status=JobStatus.SUBMITTING)
+        if run.job.status is JobStatus.SUBMITTING:
+            return await self._store_task(run, task)
+        return None
+
+    async def _settle_doubt(self, run: Run, order: _Order) -> Outcome | None:
+        """Find the order that may have been taken; without a trace of it, repeat it once."""
+        job = run.job
+        task = await self._lost_order.find(job)
+        if task is not None:
+            return await self._store_task(run, task)
+        if job.submissions > 1:
+            text = f"no trace of {job.submissions} submissions"
+            return GiveUp(own_failure(FailureClass.TEMPORARY, "order_lost", text))
+        if not await self._jobs.count_resubmission(job.fence):
+            return Lost()
+        self._metrics.provider_orphans_total.inc()
+        log.warning("submit.repeated", job_id=str(job.id))
+        run.job = replace(job, submissions=job.submissions + 1, submitted_at=self._moments.now())
+        order.in_doubt = False
+        return None
+
+    async def _order(self, run: Run, order: _Order) -> Outcome | None:
+        if self._moments.now() >= run.job.deadline_at:
+            return GiveUp(deadline_passed(run.job))
+        key = await self._gate.take()
+        if isinstance(key, Snooze):
+            if order.refusal is not None and key.reason == ALL_BLOCKED_REASON:
+                return GiveUp(order.refusal)
+            return replace(key, new_task=_stands_at_nothing(run.job))
+        try:
+            if order.image_url is None:
+                photo = await self._photos.cleaned(run)
+                name = f"{run.job.id}-{run.job.attempt}.jpg"
+                order.image_url = await self._provider.upload(key, photo, file_name=name)
+        except PhotoUnusableError as error:
+            return GiveUp(photo_failure(error))
+        except ProviderError as error:
+            return await self._refused(run, order, key, error)
+        async with run.uninterrupted:
+            return await self._create(run, order, key, order.image_url)
+
+    async def _create(
+        self, run: Run, order: _Order, key: ProviderKey, image_url: str
+    ) -> Outcome | None:
+        if run.job.status is JobStatus.SCRIPTING:
+            if not await self._jobs.start_submitting(run.job.fence, may_reach_provider=True):
+                return Lost()
+            run.job = replace(
+                run.job,
+                status=JobStatus.SUBMITTING,
+                submissions=run.job.submissions + 1,
+                submitted_at=self._moments.now(),
+            )
+        try:
+            task_id = await self._provider.create(
+                key,
+                prompt=video_prompt(_script(run.job)),
+                image_url=image_url,
+                options=run.job.order.options,
+                callback_url=self._callbacks.of(run.job),
+            )
+        except OutcomeUnknownError as error:
+            log.warning("submit.unanswered", job_id=str(run.job.id), reason=error.failure.text)
+            order.in_doubt = True
+            return None
+        except ProviderError as error:
+            return await self._refused(run, order, key, error)
+        run.task_is_fresh = True
+        task = ProviderTask(self._provider.name, self._provider.model, task_id, key.fingerprint)
+        return await self._store_task(run, task)
+
+    async def _store_task(self, run: Run, task: ProviderTask) -> Outcome | None:
+        job = run.job
+        if not await self._jobs.store_task(job.fence, task):
+            if run.task_is_fresh:
+                # Whoever has the job now waits for word of exactly this task.
+                log.error("submit.task_of_a_lost_job", job_id=str(job.id), task_id=task.task_id)
+                await self._hints.announce(f"wake.render.{job.id}", task.task_id.encode())
+            return Lost()
+        log.info("submit.done", job_id=str(job.id), task_id=task.task_id, model=task.model)
+        run.job = replace(job, status=JobStatus.RENDERING, task=task)
+        return None
+
+    async def _refused(
+        self, run: Run, order: _Order, key: ProviderKey, error: ProviderError
+    ) -> Outcome | None:
+        """Rest the key where it is the key's fault; None to go on with another one."""
+        failure = classify(error.failure)
+        reason = _key_fault(error, failure)
+        if reason is None:
+            return self._trouble.outcome(
+                failure,
+                run.job,
+                retry_after_s=error.retry_after_s,
+                new_task=_stands_at_nothing(run.job),
+            )
+        for_s = self._blocks.rate_s if reason == "rate_limit" else self._blocks.billing_s
+        log.error("key.blocked", fingerprint=key.fingerprint, reason=reason, for_s=for_s)
+        self._metrics.key_blocks_total.labels(reason).inc()
+        await self._gate.block(key, for_s=for_s, reason=reason)
+        if failure.failure_class is FailureClass.BILLING:
+            return GiveUp(failure)
+        if reason == "unauthorized":
+            order.refusal = failure
+        return None
+
+
+@dataclass(slots=True)
+class _Order:
+    """What this run knows of its order beside the job."""
+
+    in_doubt: bool
+    """A createTask was sent and nobody knows what became of it."""
+    image_url: str | None = None
+    refusal: ClassifiedFailure | None = None
+    """Set by a key that the provider does not know: waiting would not help without another."""
+
+
+def _has_task(run: Run) -> bool:
+    return run.job.task is not None
+
+
+def _stands_at_nothing(job: Job) -> bool:
+    """Tell whether nothing can stand at the provider once the last order was refused.
+
+    After a repeated submission the first one may still stand there: its count must stay.
+    """
+    return job.status is JobStatus.SUBMITTING and job.submissions <= 1
+
+
+def _key_fault(error: ProviderError, failure: ClassifiedFailure) -> str | None:
+    if failure.source is not FailureSource.KIE:
+        return None
+    if failure.failure_class is FailureClass.RATE_LIMIT:
+        return "rate_limit"
+    if failure.failure_class is FailureClass.BILLING:
+        return "billing"
+    return "unauthorized" if error.failure.code == UNAUTHORIZED_CODE else None
+
+
+def _script(job: Job) -> Script:
+    if job.script is None:
+        raise ValueError(f"job {job.id} has no script to submit")
+    return job.script

@@ -1,0 +1,39 @@
+"""The one place where a failure meets chance and settings: `verdict` stays pure."""
+
+from __future__ import annotations
+
+import random
+
+from neurocards.domain.failures import ClassifiedFailure
+from neurocards.domain.jobs import Job
+from neurocards.domain.outcomes import GiveUp, Retry
+from neurocards_worker.verdicts import verdict, verdict_on_bug
+
+
+class Trouble:
+    def __init__(self, *, retry_scale: float, chance: random.Random | None = None) -> None:
+        self._retry_scale = retry_scale
+        self._chance = chance or random.Random()
+
+    def outcome(
+        self,
+        failure: ClassifiedFailure,
+        job: Job,
+        *,
+        retry_after_s: float | None = None,
+        new_task: bool = False,
+    ) -> Retry | GiveUp:
+        return verdict(
+            failure,
+            job,
+            jitter=self._jitter(),
+            retry_scale=self._retry_scale,
+            retry_after_s=retry_after_s,
+            new_task=new_task,
+        )
+
+    def on_bug(self, error: Exception, job: Job) -> Retry | GiveUp:
+        return verdict_on_bug(error, job, jitter=self._jitter(), retry_scale=self._retry_scale)
+
+    def _jitter(self) -> float:
+        return self._chance.uniform(-1, 1)

@@ -1,0 +1,58 @@
+"""From what went wrong to what becomes of the job: pure decisions of the worker."""
+
+from __future__ import annotations
+
+from neurocards.domain.failures import (
+    ClassifiedFailure,
+    Failure,
+    FailureClass,
+    FailureSource,
+    TryAgain,
+    classify,
+    reaction,
+)
+from neurocards.domain.jobs import Job
+from neurocards.domain.outcomes import GiveUp, Retry
+from neurocards.errors import PhotoUnusableError
+
+PHOTO_FAULT_PREFIX = "photo_"
+
+
+def verdict(
+    failure: ClassifiedFailure,
+    job: Job,
+    *,
+    jitter: float,
+    retry_scale: float,
+    retry_after_s: float | None = None,
+    new_task: bool = False,
+) -> Retry | GiveUp:
+    """Tell whether a failure is tried again; `jitter` lies within -1..1."""
+    reacted = reaction(failure.failure_class, tries=job.tries + 1, jitter=jitter)
+    if isinstance(reacted, TryAgain):
+        after_s = max(reacted.after_s * retry_scale, retry_after_s or 0.0)
+        return Retry(after_s, failure, new_task=new_task)
+    return GiveUp(failure)
+
+
+def verdict_on_bug(
+    error: Exception, job: Job, *, jitter: float, retry_scale: float
+) -> Retry | GiveUp:
+    """Give a bug as many tries as a passing failure: it may hang on a moment, or on the job."""
+    failure = ClassifiedFailure(
+        FailureClass.UNKNOWN, "bug", type(error).__name__, FailureSource.NEUROCARDS
+    )
+    reacted = reaction(FailureClass.TEMPORARY, tries=job.tries + 1, jitter=jitter)
+    if isinstance(reacted, TryAgain):
+        return Retry(reacted.after_s * retry_scale, failure)
+    return GiveUp(failure)
+
+
+def photo_failure(error: PhotoUnusableError) -> ClassifiedFailure:
+    seen = Failure(FailureSource.PHOTO, text=str(error), code=PHOTO_FAULT_PREFIX + error.fault)
+    return classify(seen)
+
+
+def own_failure(failure_class: FailureClass, code: str, text: str) -> ClassifiedFailure:
+    """Name a failure that no provider told us: a deadline, a lost order."""
+    return ClassifiedFailure(failure_class, code, text, FailureSource.NEUROCARDS)
