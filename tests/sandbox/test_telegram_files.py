@@ -180,6 +180,21 @@ async def test_a_film_tells_its_size_and_length_itself(bot: Bot, film: bytes) ->
     assert await content(bot, video.file_id) == film
 
 
+async def test_a_thumbnail_of_the_bots_own_is_used(bot: Bot, film: bytes) -> None:
+    cover = upload(picture(300, 100), "cover.jpg")
+    message = await bot.send_video(USER, upload(film, "clip.mp4"), thumbnail=cover)
+    assert message.video is not None
+    assert message.video.thumbnail is not None
+    assert (message.video.thumbnail.width, message.video.thumbnail.height) == (300, 100)
+    media = InputMediaVideo(media=upload(film, "clip.mp4"), thumbnail=cover)
+    target: dict[str, Any] = {"chat_id": USER, "message_id": message.message_id}
+    edited = await bot.edit_message_media(media, **target)
+    assert isinstance(edited, Message)
+    assert edited.video is not None
+    assert edited.video.thumbnail is not None
+    assert edited.video.thumbnail.width == 300
+
+
 async def test_a_film_that_is_no_mp4_arrives_as_a_document(bot: Bot) -> None:
     message = await bot.send_video(USER, upload(b"RIFF....AVI ", "clip.avi"))
     assert message.video is None

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from neurocards_sandbox.telegram.settings import TelegramSandboxSettings
-from neurocards_sandbox.telegram.testing import Simulator, simulator
+from neurocards_sandbox.telegram.testing import Simulator, eventually, simulator
 
 USER = 7
 
@@ -176,6 +176,57 @@ async def test_the_transcript_shows_messages_as_they_are_now(telegram: Simulator
     one = await telegram.control(f"/chats/{USER}/messages/{message_id}")
     assert [version["text"] for version in one["versions"]] == ["Choose"]
     assert one["versions"][0]["buttons"][0][0]["text"] == "A"
+
+
+async def test_a_user_edits_his_own_message(telegram: Simulator) -> None:
+    message_id = await menu(telegram)
+    edited = await telegram.control(f"/chats/{USER}/messages/1/edit", {"text": "/start"})
+    assert (edited["text"], edited["edits"]) == ("/start", 1)
+    update = await last_update(telegram)
+    assert update["edited_message"]["text"] == "/start"
+    assert update["edited_message"]["entities"][0]["type"] == "bot_command"
+    path = f"/sim/chats/{USER}/messages/{message_id}/edit"
+    assert (await telegram.http.post(path, json={"text": "x"})).status_code == 409
+
+
+async def test_nothing_that_a_browser_would_run_is_shown_inline(telegram: Simulator) -> None:
+    shown = {}
+    for name in ("page.html", "drawing.svg", "photo.png"):
+        reply = await telegram.send_file(USER, "document", name, jpeg())
+        file = await telegram.http.get(reply.json()["messages"][0]["media"]["url"])
+        shown[name] = file.headers["content-disposition"].partition(";")[0]
+    assert shown == {
+        "page.html": "attachment",
+        "drawing.svg": "attachment",
+        "photo.png": "inline",
+    }
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [("http://localhost:8080", True), ("https://evil.example", False)],
+)
+async def test_only_local_pages_may_use_the_control_api(
+    telegram: Simulator, origin: str, *, allowed: bool
+) -> None:
+    reply = await telegram.http.get("/sim/bots", headers={"Origin": origin})
+    assert ("access-control-allow-origin" in reply.headers) is allowed
+
+
+async def test_a_stopping_server_lets_its_waiting_clients_go(telegram: Simulator) -> None:
+    await telegram.say(USER)
+    async with simulator(TelegramSandboxSettings()) as other:
+        await other.call("getMe")
+        await other.say(USER)
+        (update,) = (await other.call("getUpdates")).json()["result"]
+        offset = update["update_id"] + 1
+        polling = asyncio.create_task(other.call("getUpdates", offset=offset, timeout=50))
+        bot = other.world.bots[42]
+        await eventually(lambda: bot.poll.active is not None)
+        other.world.end_waiting()
+        assert (await asyncio.wait_for(polling, 20)).json() == {"ok": True, "result": []}
+        async with other.http.stream("GET", f"/sim/chats/{USER}/events") as reply:
+            assert await asyncio.wait_for(reply.aread(), 20) == b": connected\n\n"
 
 
 async def test_changes_of_a_chat_can_be_waited_for(telegram: Simulator) -> None:

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
@@ -25,6 +26,8 @@ from neurocards_sandbox.telegram.settings import TelegramSandboxSettings
 from neurocards_sandbox.telegram.webhook import Webhooks
 from neurocards_sandbox.telegram.world import World
 
+LOCAL_ORIGIN = r"https?://(localhost|127\.0\.0\.1)(:\d+)?"
+"""Where a chat page may live that uses the control API from a browser."""
 ABORT_EXTENSION = "neurocards.abort_connection"
 
 
@@ -102,6 +105,9 @@ def create_app(settings: TelegramSandboxSettings | None = None) -> FastAPI:
     app.state.world = world
     app.state.dispatcher = dispatcher
     app.state.webhooks = webhooks
+    app.add_middleware(
+        CORSMiddleware, allow_origin_regex=LOCAL_ORIGIN, allow_methods=["*"], allow_headers=["*"]
+    )
     app.add_route("/bot{token}/{method}", call_method, methods=["GET", "POST"])
     app.add_route("/file/bot{token}/{path:path}", download_file, methods=["GET"])
     app.include_router(control.router)

@@ -87,6 +87,10 @@ class ChatFeed:
     def publish(self, kind: str, message: StoredMessage | None = None, **facts: Any) -> None:
         self.sequence += 1
         self._events.append(ChatEvent(self.sequence, kind, message, facts))
+        self.wake()
+
+    def wake(self) -> None:
+        """Let every reader look, though nothing changed."""
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

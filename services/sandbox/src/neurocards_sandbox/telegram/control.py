@@ -26,6 +26,7 @@ People and chats (`control_people`, `control_chats`)
     POST   /chats/{chat_id}/bot_status {status}            -> the same, for groups
     POST   /chats/{chat_id}/migrate {to}                   -> {migrated_to}
     GET    /chats/{chat_id}/messages/{message_id}          -> Message with `versions`
+    POST   /chats/{chat_id}/messages/{message_id}/edit {text}  -> Message + update_id
     DELETE /chats/{chat_id}/messages/{message_id}          -> {deleted}
     GET    /chats/{chat_id}/changes?after=&timeout_s=      -> {sequence, events: [Event]}
     GET    /chats/{chat_id}/events                         -> server-sent events, data = Event

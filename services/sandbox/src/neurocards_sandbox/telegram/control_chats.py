@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, HTTPException, Request
@@ -28,6 +29,7 @@ router = APIRouter()
 in_chat = APIRouter(prefix="/chats/{chat_id}")
 WAIT_MAX_S = 60.0
 HEARTBEAT_S = 15.0
+INLINE = re.compile(r"(video|audio)/|image/(jpeg|png|gif|webp)$")
 
 
 class ChatFacts(BaseModel):
@@ -48,6 +50,10 @@ class Press(BaseModel):
     column: int | None = None
     user_id: int | None = None
     force: bool = False
+
+
+class NewText(BaseModel):
+    text: str
 
 
 class Status(BaseModel):
@@ -182,6 +188,17 @@ async def show_message(world: TheWorld, chat: TheChat, message_id: int) -> Json:
     return {**stored_view(world, message), "versions": versions}
 
 
+@in_chat.post("/messages/{message_id}/edit")
+async def edit_message(
+    world: TheWorld, bot: TheBot, chat: TheChat, message_id: int, new: NewText
+) -> Json:
+    message = chat.messages.get(message_id)
+    if message is None:
+        raise HTTPException(404, "no such message")
+    update_id = people.edit(world, bot, chat, message, new.text)
+    return {**stored_view(world, message), "update_id": update_id}
+
+
 @in_chat.delete("/messages/{message_id}")
 async def delete_message(world: TheWorld, chat: TheChat, message_id: int) -> Json:
     if message_id not in chat.messages:
@@ -213,7 +230,7 @@ async def events(
 
 async def _stream(world: World, chat: Chat, sequence: int, request: Request) -> AsyncIterator[str]:
     yield ": connected\n\n"
-    while not await request.is_disconnected():
+    while not (world.is_closing or await request.is_disconnected()):
         found = await chat.feed.after(sequence, HEARTBEAT_S)
         if not found:
             yield ": alive\n\n"
@@ -232,5 +249,7 @@ async def show_file(world: TheWorld, serial: int) -> FileResponse:
         world.files.blob(file),
         media_type=file.mime or "application/octet-stream",
         filename=file.name or None,
-        content_disposition_type="inline",
+        # Nothing that a browser would run may open on this page's own origin.
+        content_disposition_type="inline" if INLINE.match(file.mime) else "attachment",
+        headers={"X-Content-Type-Options": "nosniff"},
     )

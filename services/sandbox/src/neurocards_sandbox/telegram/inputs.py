@@ -33,19 +33,18 @@ MIME_PREFIXES = {"photo": "image/", "video": "video/", "audio": "audio/", "voice
 async def input_files(call: Call, kind: str, value: str, hints: Json) -> list[StoredFile]:
     """The stored files of an argument; raises 400 if it names none of the right kind."""
     uploads = call.arguments.uploads
-    if value.startswith("attach://"):
-        upload = uploads.get(value.removeprefix("attach://"))
-        if upload is None:
-            raise bad_request(f"there is no {kind} in the request")
-        return await store_upload(call.world, kind, upload, hints)
     if value.startswith(("http://", "https://")):
-        upload = await _download(kind, value)
-        return await store_upload(call.world, kind, upload, hints)
-    if value:
+        upload: Upload | None = await _download(kind, value)
+    elif value and not value.startswith("attach://"):
         return _by_id(call, kind, value)
-    if kind in uploads:
-        return await store_upload(call.world, kind, uploads[kind], hints)
-    raise bad_request(f"there is no {kind} in the request")
+    else:
+        upload = uploads.get(value.removeprefix("attach://") or kind)
+    if upload is None:
+        raise bad_request(f"there is no {kind} in the request")
+    await call.world.hold_back(len(upload.data))
+    thumbnail = uploads.get(str(hints.get("thumbnail") or "").removeprefix("attach://"))
+    picture = thumbnail.data if thumbnail else None
+    return await store_upload(call.world, kind, upload, {**hints, "thumbnail_bytes": picture})
 
 
 def _by_id(call: Call, kind: str, file_id: str) -> list[StoredFile]:

@@ -27,10 +27,12 @@ THUMBNAIL_BYTES_MAX = 20 * 1024 * 1024
 async def store_upload(
     world: World, kind: str, upload: Upload, hints: Json | None = None
 ) -> list[StoredFile]:
-    """Files of one upload: the sizes of a photo, else one. Raises 400 for bytes that do not fit."""
+    """Files of one upload: the sizes of a photo, else one; raises 400 for bytes that do not fit.
+
+    `hints`: width, height, duration (s) where the bytes do not tell, and `thumbnail_bytes`.
+    """
     if not upload.data:
         raise bad_request("file must be non-empty")
-    await world.hold_back(len(upload.data))
     match kind:
         case "photo":
             return await _store_photo(world, upload)
@@ -85,10 +87,10 @@ async def _store_video(world: World, kind: str, upload: Upload, hints: Json) -> 
     if facts is None and not is_gif:
         # Telegram keeps films that are no MP4 as plain files.
         return await _store_plain(world, "document", upload, hints)
-    frame = None
+    frame: bytes | None = hints.get("thumbnail_bytes")
     if is_gif:
-        frame = upload.data
-    elif world.settings.video_thumbnails:
+        frame = frame or upload.data
+    elif frame is None and world.settings.video_thumbnails:
         frame = await world.frames.first_frame(upload.data)
     name = upload.name or f"{kind}.mp4"
     return await world.files.add(
@@ -122,9 +124,9 @@ async def _store_sticker(world: World, upload: Upload) -> StoredFile:
 async def _store_plain(world: World, kind: str, upload: Upload, hints: Json) -> StoredFile:
     guessed = mimetypes.guess_type(upload.name)[0]
     mime = guessed or upload.content_type
-    thumbnail = 0
-    if mime.startswith("image/") and len(upload.data) <= THUMBNAIL_BYTES_MAX:
-        thumbnail = await _store_thumbnail(world, upload.data)
+    picture: bytes | None = hints.get("thumbnail_bytes")
+    if picture is None and mime.startswith("image/") and len(upload.data) <= THUMBNAIL_BYTES_MAX:
+        picture = upload.data
     return await world.files.add(
         kind,
         upload.data,
@@ -132,7 +134,7 @@ async def _store_plain(world: World, kind: str, upload: Upload, hints: Json) -> 
         name=upload.name,
         mime=mime,
         duration_s=int(hints.get("duration") or 0),
-        thumbnail_serial=thumbnail,
+        thumbnail_serial=await _store_thumbnail(world, picture),
     )
 
 

@@ -79,7 +79,8 @@ async def _send_media(call: Call, kind: str) -> Json:
     chat = call.chat()
     caption = FormattedText() if kind == "sticker" else call.caption()
     markup = read_reply_markup(call.arguments)
-    hints = {name: call.arguments.integer(name) for name in HINTS}
+    hints: Json = {name: call.arguments.integer(name) for name in HINTS}
+    hints["thumbnail"] = call.arguments.text("thumbnail") or "thumbnail"
     call.limit(chat, "send")
     files = await input_files(call, kind, call.arguments.text(kind), hints)
     content = message_media(call.world, call.bot.id, files)

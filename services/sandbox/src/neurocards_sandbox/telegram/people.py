@@ -115,6 +115,17 @@ async def album_contents(
     return [{"media_group_id": album_id, **content} for content in contents]
 
 
+def edit(world: World, bot: Bot, chat: Chat, message: StoredMessage, text: str) -> int | None:
+    """Change the text or the caption of a message of the user's own."""
+    if message.outgoing:
+        raise ImpossibleActError("a user edits his own messages only")
+    names = ("text", "entities") if "text" in message.body else ("caption", "caption_entities")
+    body = {key: value for key, value in message.body.items() if key not in names}
+    world.edit(chat, message, body | format_text(text).fields(*names))
+    kind = "edited_channel_post" if chat.type == "channel" else "edited_message"
+    return world.send_update(bot, kind, message.body, f"chat/{chat.id}")
+
+
 def find_button(message: StoredMessage, wanted: Json) -> Json:
     """The button named by callback_data, text, row and column, or index."""
     rows: list[list[Json]] = message.body.get("reply_markup", {}).get("inline_keyboard", [])

@@ -13,9 +13,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from neurocards_sandbox.telegram.app import ABORT_EXTENSION, create_app
 from neurocards_sandbox.telegram.settings import TelegramSandboxSettings
+from neurocards_sandbox.telegram.world import World
 
 STARTED_POLL_S = 0.01
 SHUTDOWN_S = 3
+KEEP_ALIVE_S = 75
+"""Longer than clients keep idle connections, so that none is closed under a request."""
 
 
 class AbortableProtocol(HttpToolsProtocol):
@@ -27,6 +30,18 @@ class AbortableProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
 
+class SandboxServer(uvicorn.Server):
+    """A server that does not wait for long polls and event streams when it is to stop."""
+
+    def __init__(self, config: uvicorn.Config, world: World) -> None:
+        super().__init__(config)
+        self._world = world
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._world.end_waiting()
+        await super().shutdown(sockets)
+
+
 def make_server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
@@ -34,11 +49,12 @@ def make_server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
         port=port,
         http=AbortableProtocol,
         ws="none",
+        timeout_keep_alive=KEEP_ALIVE_S,
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
-    return uvicorn.Server(config)
+    return SandboxServer(config, app.state.world)
 
 
 async def serve(host: str, port: int, settings: TelegramSandboxSettings | None = None) -> None:

@@ -46,7 +46,7 @@ class TelegramSandboxSettings:
     """How long a button press waits for its bot."""
 
     callback_answer_s: float = 15
-    """How long after its delivery a button press may be answered."""
+    """How long after a button was pressed its press may be answered, however late it came."""
 
     webhook_timeout_s: float = 60
     """How long a webhook may take to answer."""

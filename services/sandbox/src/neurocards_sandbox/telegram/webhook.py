@@ -146,7 +146,7 @@ class Delivery:
                 self._failed("Connection refused")
                 await self._pause(RECONNECT_S)
                 continue
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
                 timed_out = isinstance(error, httpx.TimeoutException)
                 self._failed("Read timeout expired" if timed_out else "Webhook connection closed")
                 retry_after_s = 0.0

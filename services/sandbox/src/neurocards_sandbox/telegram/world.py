@@ -95,6 +95,7 @@ class World:
         self.users: dict[int, User] = {}
         self.chats: dict[tuple[int, int], Chat] = {}
         self.callbacks: dict[str, CallbackQuery] = {}
+        self.is_closing = False
         self.webhook_changed: Callable[[Bot], None] = lambda _: None
         self._callback_count = 0
         self._album_count = 0
@@ -137,6 +138,15 @@ class World:
         self.files.clear()
         self.faults.clear()
         self.calls.clear()
+
+    def end_waiting(self) -> None:
+        """Answer every request that waits for something to happen: the server is to stop."""
+        self.is_closing = True
+        for bot in self.bots.values():
+            if bot.poll.active is not None:
+                bot.poll.active.task.cancel()
+        for chat in self.chats.values():
+            chat.feed.wake()
 
     def changed(self, kind: str, record: Bot | User | Chat | StoredMessage) -> None:
         key = record.key if isinstance(record, Chat | StoredMessage) else str(record.id)
