@@ -22,7 +22,10 @@ from neurocards.telemetry.identity import user_hash
 from neurocards.telemetry.redaction import Redactor
 
 PERSONAL_KEYS = ("tg_user_id", "user_id", "chat_id")
-_OUTSPOKEN_LIBRARIES = ("aiogram.event", "asyncio", "httpcore", "httpx", "openai", "uvicorn.access")
+_OUTSPOKEN_LIBRARIES = (
+    *("aiogram.event", "asyncio", "httpcore", "httpcore2", "httpx", "httpx2", "openai"),
+    "uvicorn.access",
+)
 """They tell each request, some with an address that holds a token, at `info` or `debug`."""
 _LIBRARIES_WITH_OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
 

@@ -17,7 +17,7 @@ from neurocards_worker.settings import WorkerSettings, load
 
 EXIT_CONFIGURATION = 2
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger("neurocards_worker")
 
 
 async def _main(settings: WorkerSettings) -> None:
