@@ -1,0 +1,82 @@
+"""The confirm button: one statement, no dialogue state, no lock.
+
+The press is answered in the webhook's own reply; the message is redrawn afterwards.
+"""
+
+from __future__ import annotations
+
+from aiogram import Bot, Router
+from aiogram.methods import AnswerCallbackQuery
+from aiogram.types import CallbackQuery, Update
+
+from neurocards.ports.orders import Acceptance, AcceptOutcome
+from neurocards_bot.callback_data import Confirm
+from neurocards_bot.handlers.presses import message_of
+from neurocards_bot.messages import LateEdits
+from neurocards_bot.metrics import BotMetrics
+from neurocards_bot.order_texts import OrderTexts
+from neurocards_bot.ordering import Ordering, Press
+from neurocards_bot.screens import Screen, accepted_screen
+
+
+async def confirm(
+    query: CallbackQuery,
+    *,
+    callback_data: Confirm,
+    event_update: Update,
+    bot: Bot,
+    ordering: Ordering,
+    order_texts: OrderTexts,
+    late_edits: LateEdits,
+    metrics: BotMetrics,
+) -> AnswerCallbackQuery:
+    chat_id, message_id = message_of(query)
+    press = Press(
+        bot_id=bot.id,
+        update_id=event_update.update_id,
+        tg_user_id=query.from_user.id,
+        chat_id=chat_id,
+        message_id=message_id,
+        draft_id=callback_data.draft,
+    )
+    acceptance = await ordering.confirm(press)
+    metrics.orders_total.labels(acceptance.outcome).inc()
+    screen = _screen(acceptance, order_texts)
+    if screen is not None:
+        late_edits.submit(bot, chat_id, message_id, screen)
+    return _answer(query, acceptance, order_texts)
+
+
+def _screen(acceptance: Acceptance, texts: OrderTexts) -> Screen | None:
+    """Draw what the message becomes; None where somebody else draws it, or it stays."""
+    match acceptance.outcome:
+        case AcceptOutcome.CREATED if acceptance.job_id is not None:
+            return accepted_screen(
+                texts, acceptance.language, job_id=acceptance.job_id, balance=acceptance.balance
+            )
+        case AcceptOutcome.NO_DRAFT:
+            return Screen(texts.old_menu(acceptance.language))
+        case _:
+            return None
+
+
+def _answer(query: CallbackQuery, acceptance: Acceptance, texts: OrderTexts) -> AnswerCallbackQuery:
+    language = acceptance.language
+    match acceptance.outcome:
+        case AcceptOutcome.CREATED:
+            return query.answer(texts.accepted_toast(language))
+        case AcceptOutcome.EXISTS:
+            return query.answer(texts.already_accepted(language))
+        case AcceptOutcome.NO_CREDIT:
+            refusal = texts.no_credit(
+                language, price=acceptance.price_credits or 0, balance=acceptance.balance
+            )
+            return query.answer(refusal, show_alert=True)
+        case AcceptOutcome.NO_DRAFT:
+            return query.answer(texts.old_menu(language), show_alert=True)
+
+
+def build_router() -> Router:
+    router = Router(name="confirm")
+    router.callback_query.register(confirm, Confirm.filter())
+    return router

@@ -1,0 +1,118 @@
+"""Edits of a message that is there already: said once, and silent where there is nothing to say.
+
+The edit after an acceptance may get lost, since the worker redraws the message with its first
+status; that is why it can wait in `LateEdits`, outside of the update's handling.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from aiogram import Bot
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
+
+from neurocards_bot.screens import Screen
+
+log = structlog.get_logger(__name__)
+
+_NOTHING_TO_EDIT = (
+    "message is not modified",
+    "message to edit not found",
+    "message can't be edited",
+    "there is no text in the message to edit",
+)
+
+
+async def show(bot: Bot, chat_id: int, message_id: int, screen: Screen) -> None:
+    """Draw a screen in a message; silent when it shows that already, or is gone."""
+    try:
+        await bot.edit_message_text(
+            screen.html, chat_id=chat_id, message_id=message_id, reply_markup=screen.keyboard
+        )
+    except TelegramBadRequest as error:
+        if not any(reason in error.message for reason in _NOTHING_TO_EDIT):
+            raise
+
+
+async def take_keyboard_away(bot: Bot, chat_id: int, message_id: int) -> None:
+    try:
+        await bot.edit_message_reply_markup(
+            chat_id=chat_id, message_id=message_id, reply_markup=None
+        )
+    except TelegramBadRequest as error:
+        if not any(reason in error.message for reason in _NOTHING_TO_EDIT):
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    bot: Bot
+    chat_id: int
+    message_id: int
+    screen: Screen
+    wanted_at: float
+
+
+class LateEdits:
+    """Edits that follow an answered update; bounded in number, rate and age.
+
+    Telegram takes about 30 calls a second from a bot, so more than that is not even tried. An edit
+    that has waited too long could overwrite what the worker has drawn meanwhile: it is dropped.
+    """
+
+    WAITING_MAX = 60
+    AGE_S_MAX = 2.0
+    AT_ONCE = 8
+    PER_S = 30
+
+    def __init__(self, on_drop: Callable[[], None]) -> None:
+        self._on_drop = on_drop
+        self._waiting: deque[_Edit] = deque()
+        self._arrived = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._free = asyncio.Semaphore(self.AT_ONCE)
+        self._draining = False
+
+    def submit(self, bot: Bot, chat_id: int, message_id: int, screen: Screen) -> None:
+        if len(self._waiting) >= self.WAITING_MAX:
+            self._on_drop()
+            return
+        now = asyncio.get_running_loop().time()
+        self._waiting.append(_Edit(bot, chat_id, message_id, screen, now))
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Carry edits out until `drain`, then the rest of them."""
+        loop = asyncio.get_running_loop()
+        while not (self._draining and not self._waiting):
+            if not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            edit = self._waiting.popleft()
+            if loop.time() - edit.wanted_at > self.AGE_S_MAX:
+                self._on_drop()
+                continue
+            await self._free.acquire()
+            task = asyncio.create_task(self._carry_out(edit))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            await asyncio.sleep(1 / self.PER_S)
+        await asyncio.gather(*self._running)
+
+    def drain(self) -> None:
+        self._draining = True
+        self._arrived.set()
+
+    async def _carry_out(self, edit: _Edit) -> None:
+        try:
+            async with asyncio.timeout(self.AGE_S_MAX):
+                await show(edit.bot, edit.chat_id, edit.message_id, edit.screen)
+        except (TelegramAPIError, TimeoutError) as error:
+            log.info("edit.lost", reason=type(error).__name__)
+        finally:
+            self._free.release()

@@ -1,0 +1,185 @@
+"""From a photo to an accepted order: drafts, choices, acceptance and cancellation.
+
+It knows nothing of Telegram's messages. Invariants: a draft's id follows from the update that
+began it, so an update that comes twice makes one draft; the price that a draft carries is the one
+that was shown, and acceptance charges that one; acceptance is one round trip.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from neurocards.domain.identifiers import RANDOM_BITS, uuid7
+from neurocards.domain.jobs import JobStatus
+from neurocards.domain.orders import OrderOptions, PriceList, ScriptLanguage
+from neurocards.ports.clock import Clock
+from neurocards.ports.jobs import TemplateStore
+from neurocards.ports.orders import (
+    Acceptance,
+    AcceptOutcome,
+    AcceptRequest,
+    Draft,
+    HistoryItem,
+    OrderStore,
+    User,
+)
+
+_DRAFTS = UUID("6f2f5a0e-2f7b-4b57-9a43-0d6c0f6f0b5e")
+"""The namespace of draft ids; a change of it would only forget which updates made a draft."""
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A pressed button: whose, in which message, and of which draft."""
+
+    bot_id: int
+    update_id: int
+    tg_user_id: int
+    chat_id: int
+    message_id: int
+    draft_id: UUID
+
+
+class CancelOutcome(StrEnum):
+    CANCELLED = "cancelled"
+    TOO_LATE = "too_late"
+    ALREADY_ENDED = "already_ended"
+    NOT_FOUND = "not_found"
+
+
+class Ordering:
+    """What a user does with orders."""
+
+    def __init__(
+        self,
+        orders: OrderStore,
+        templates: TemplateStore,
+        *,
+        clock: Clock,
+        prices: PriceList,
+        pool: str,
+        job_deadline_s: float,
+        wake_relay: Callable[[], None],
+    ) -> None:
+        self._orders = orders
+        self._templates = templates
+        self._clock = clock
+        self._prices = prices
+        self._pool = pool
+        self._job_deadline_s = job_deadline_s
+        self._wake_relay = wake_relay
+
+    async def begin(
+        self,
+        user: User,
+        *,
+        bot_id: int,
+        update_id: int,
+        chat_id: int,
+        photo_file_id: str,
+        caption: str,
+    ) -> Draft:
+        """Open a draft for a photo, or find the one that this update has opened before."""
+        options = OrderOptions(script_language=ScriptLanguage(user.language))
+        draft = Draft(
+            id=draft_id(bot_id, update_id),
+            bot_id=bot_id,
+            tg_user_id=user.tg_user_id,
+            chat_id=chat_id,
+            photo_file_id=photo_file_id,
+            caption=caption,
+            template_id=None,
+            options=options,
+            price_credits=self._prices.price_credits(options),
+            language=user.language,
+        )
+        await self._orders.save_draft(draft)
+        return draft
+
+    async def open_draft(self, draft_id: UUID, tg_user_id: int) -> Draft | None:
+        """Find a draft that can still be changed."""
+        draft = await self._orders.draft(draft_id, tg_user_id=tg_user_id)
+        return draft if draft is not None and draft.job_id is None else None
+
+    async def is_accepted(self, draft_id: UUID, tg_user_id: int) -> bool:
+        draft = await self._orders.draft(draft_id, tg_user_id=tg_user_id)
+        return draft is not None and draft.job_id is not None
+
+    async def choose_template(
+        self, draft_id: UUID, tg_user_id: int, template_id: str
+    ) -> Draft | None:
+        if await self._templates.template(template_id) is None:
+            return None
+        return await self._orders.choose(draft_id, tg_user_id=tg_user_id, template_id=template_id)
+
+    async def choose_option(
+        self, draft_id: UUID, tg_user_id: int, *, name: str, value: str
+    ) -> Draft | None:
+        """Apply one option and its price; None for a closed draft or an option of no menu."""
+        draft = await self.open_draft(draft_id, tg_user_id)
+        if draft is None:
+            return None
+        try:
+            options = draft.options.with_choice(name, value)
+        except ValueError:
+            return None
+        return await self._orders.choose(
+            draft_id,
+            tg_user_id=tg_user_id,
+            options=options,
+            price_credits=self._prices.price_credits(options),
+        )
+
+    async def describe(self, draft_id: UUID, tg_user_id: int, caption: str) -> Draft | None:
+        return await self._orders.choose(draft_id, tg_user_id=tg_user_id, caption=caption)
+
+    async def discard(self, draft_id: UUID, tg_user_id: int) -> bool:
+        return await self._orders.discard(draft_id, tg_user_id=tg_user_id)
+
+    async def confirm(self, press: Press) -> Acceptance:
+        acceptance = await self._orders.accept(
+            AcceptRequest(
+                bot_id=press.bot_id,
+                update_id=press.update_id,
+                draft_id=press.draft_id,
+                job_id=uuid7(self._clock.now(), secrets.randbits(RANDOM_BITS)),
+                tg_user_id=press.tg_user_id,
+                chat_id=press.chat_id,
+                message_id=press.message_id,
+                pool=self._pool,
+                deadline_s=self._job_deadline_s,
+            )
+        )
+        if acceptance.outcome is AcceptOutcome.CREATED:
+            self._wake_relay()
+        return acceptance
+
+    async def cancel(self, job_id: UUID, tg_user_id: int) -> CancelOutcome:
+        found = await self._orders.cancel(job_id, tg_user_id=tg_user_id)
+        match found:
+            case None:
+                return CancelOutcome.NOT_FOUND
+            case (_, True):
+                return CancelOutcome.CANCELLED
+            case (status, False):
+                return _cancel_refusal(status)
+
+    async def cancel_newest(self, tg_user_id: int) -> tuple[CancelOutcome, HistoryItem | None]:
+        """Cancel the newest job that has not ended; NOT_FOUND when there is none."""
+        job = await self._orders.running_job(tg_user_id)
+        if job is None:
+            return CancelOutcome.NOT_FOUND, None
+        return await self.cancel(job.job_id, tg_user_id), job
+
+
+def _cancel_refusal(status: JobStatus) -> CancelOutcome:
+    return CancelOutcome.ALREADY_ENDED if status.is_terminal else CancelOutcome.TOO_LATE
+
+
+def draft_id(bot_id: int, update_id: int) -> UUID:
+    """Give the id of the draft that this update begins."""
+    return uuid5(_DRAFTS, f"{bot_id}:{update_id}")

@@ -1,0 +1,146 @@
+"""Settings of the bot: its own concerns beside those of `neurocards.settings`.
+
+`load` reads all of them and reports every fault in one ConfigurationError.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from neurocards.domain.orders import PriceList
+from neurocards.errors import ConfigurationError
+from neurocards.settings import (
+    Broker,
+    Concern,
+    Database,
+    Loader,
+    PublicAddress,
+    Telegram,
+    Telemetry,
+    Timings,
+)
+
+
+class Mode(StrEnum):
+    """How updates come: Telegram calls us, or we ask it (one process only, no public address)."""
+
+    WEBHOOK = "webhook"
+    POLLING = "polling"
+
+
+class Way(Concern):
+    """Apart from the other settings of the intake: what they need depends on it."""
+
+    mode: Mode = Field(Mode.POLLING, validation_alias="MODE")
+
+
+class Intake(Concern):
+    """How updates are taken in, and the HTTP side beside them."""
+
+    http_host: str = "0.0.0.0"  # noqa: S104 - reached from outside the pod
+    http_port: int = Field(10000, ge=0, le=65535)
+    """Webhooks, callbacks and `/queue_stats`; 0 = any free port."""
+    webhook_secret: SecretStr | None = None
+    """Telegram repeats it in a header of every webhook call."""
+    webhook_connections_max: int = Field(40, ge=1, le=100)
+    """Webhook calls that Telegram may have open at once, per bot."""
+    kie_webhook_key: SecretStr | None = None
+    """The provider's own signing key; without it its signature headers are not looked at."""
+    connection_pool_size: int = Field(64, ge=1, validation_alias="BOT_CONNECTION_POOL_SIZE")
+    """Connections to Telegram at once, all bots together."""
+    polling_concurrency: int = Field(32, ge=1, le=100)
+    """Chats that are served at once in polling mode."""
+    drain_s: float = Field(20.0, gt=0)
+    """At the end: how long running handlers may take."""
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _as_telegram_takes_it(cls, value: SecretStr | None) -> SecretStr | None:
+        secret = value.get_secret_value() if value else ""
+        if not secret:
+            return None
+        allowed = secret.isascii() and secret.replace("-", "a").replace("_", "a").isalnum()
+        if len(secret) > 256 or not allowed:  # noqa: PLR2004 - Telegram's own limit
+            raise ValueError("1 to 256 characters of A-Z a-z 0-9 _ - are allowed")
+        return value
+
+
+class Offer(Concern):
+    """What users are given and asked for."""
+
+    welcome_credits: int = Field(3, ge=0)
+    """Given once per bot and user."""
+    prices: Annotated[PriceList, NoDecode] = Field(default_factory=PriceList)
+    """Credits by seconds of video, e.g. `5=1,10=1,15=2`."""
+    support_handle: str = ""
+    """Who helps when something is wrong, e.g. `@support`."""
+    workers_configured: int = Field(20, ge=0)
+    """Desired replicas of the worker, for `/queue_stats`."""
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _parse(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        try:
+            return PriceList({int(seconds): int(price) for seconds, _, price in pairs})
+        except ValueError as error:
+            raise ValueError(f"write it like 5=1,10=1,15=2 ({error})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class BotSettings:
+    mode: Mode
+    intake: Intake
+    offer: Offer
+    telegram: Telegram
+    address: PublicAddress
+    database: Database
+    broker: Broker
+    timings: Timings
+    telemetry: Telemetry
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Give every secret value, so that the log can leave them out."""
+        optional = (
+            self.intake.webhook_secret,
+            self.intake.kie_webhook_key,
+            self.address.callback_secret,
+            self.broker.nats_password,
+            self.database.password,
+        )
+        tokens = tuple(self.telegram.tokens_by_bot_id.values())
+        return tokens + tuple(secret.get_secret_value() for secret in optional if secret)
+
+
+def load() -> BotSettings:
+    """Read the environment; ConfigurationError names all faults at once."""
+    loader = Loader()
+    way, intake, offer = loader.read(Way), loader.read(Intake), loader.read(Offer)
+    telegram, address = loader.read(Telegram), loader.read(PublicAddress)
+    database, broker = loader.read(Database), loader.read(Broker)
+    timings, telemetry = loader.read(Timings), loader.read(Telemetry)
+    if way is not None and way.mode is Mode.WEBHOOK:
+        loader.require(
+            address is None or address.public_base_url is not None,
+            "PUBLIC_BASE_URL: MODE=webhook needs the https address under which Telegram reaches us",
+        )
+        loader.require(
+            intake is None or intake.webhook_secret is not None,
+            "NEUROCARDS_WEBHOOK_SECRET: MODE=webhook needs it, or anybody could send us updates",
+        )
+    loader.finish()
+    if not (way and intake and offer and telegram and address):
+        raise ConfigurationError("the settings of the bot cannot be read")
+    if not (database and broker and timings and telemetry):
+        raise ConfigurationError("the settings of the platform cannot be read")
+    return BotSettings(
+        way.mode, intake, offer, telegram, address, database, broker, timings, telemetry
+    )
