@@ -12,7 +12,7 @@ from neurocards.adapters.nats.connection import NatsConnection, translated_error
 
 log = structlog.get_logger(__name__)
 
-ACK_TIMEOUT_S = 5.0
+ACK_TIMEOUT_S = 2.0
 _NANOSECONDS = 10**9
 _DELIVERED_FIELD = 4
 """In `$JS.ACK.<stream>.<consumer>.<delivered>...`; the longer form has two fields more."""
