@@ -21,6 +21,7 @@ from aiogram.types import InputMediaPhoto
 
 from neurocards_sandbox.telegram.errors import ApiError
 from neurocards_sandbox.telegram.limits import RateLimiter, SameSizeUploads
+from neurocards_sandbox.telegram.settings import TelegramSandboxSettings
 from neurocards_sandbox.telegram.testing import Simulator, simulator
 
 USER = 7
@@ -223,3 +224,17 @@ async def test_albums_are_refused_as_a_whole(bot: Bot, telegram: Simulator) -> N
     with pytest.raises(TelegramRetryAfter):
         await bot.send_media_group(USER, [InputMediaPhoto(media="AAAA")] * 3)
     assert len((await telegram.control(f"/chats/{USER}"))["messages"]) == 6
+
+
+async def test_equal_uploads_are_slowed_down_where_that_is_switched_on() -> None:
+    settings = TelegramSandboxSettings(same_size_limit=True, limit_factor=100, time_factor=100)
+    async with simulator(settings) as telegram:
+        await telegram.call("getMe")
+        await telegram.say(USER)
+        path = "/bot42:TEST/sendDocument"
+        files = {"document": ("a.bin", b"\0" * 200_000)}
+        sends = [telegram.http.post(path, data={"chat_id": USER}, files=files) for _ in range(30)]
+        replies = await asyncio.gather(*sends)
+        refused = [reply.json() for reply in replies if reply.status_code == 429]
+        assert 0 < len(refused) < 30
+        assert refused[0]["parameters"] == {"retry_after": 60}

@@ -186,6 +186,38 @@ async def test_while_nobody_listens_updates_wait_and_are_counted(make_scene: Mak
     assert info["pending_update_count"] == 1
 
 
+async def test_a_webhook_that_hangs_up_or_talks_nonsense_is_tried_again(
+    make_scene: MakeScene,
+) -> None:
+    answers_left = [b"", b"nonsense\r\n\r\n", b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"]
+    seen = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        seen.append(head)
+        writer.write(answers_left[len(seen) - 1])
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        scene = await make_scene(ingress={PUBLIC: f"http://127.0.0.1:{port}"})
+        await scene.telegram.say(USER)
+        await eventually(lambda: scene.pending == 0)
+    assert len(seen) == 3
+    assert seen[0].startswith(b"POST /telegram/hook HTTP/1.1\r\n")
+    assert (await scene.info())["last_error_message"] == "Wrong response from the webhook"
+
+
+async def test_connections_are_used_again(make_scene: MakeScene) -> None:
+    scene = await make_scene()
+    for number in range(5):
+        await scene.telegram.say(USER, str(number))
+        await eventually(lambda: scene.pending == 0)
+    assert len({one.client_port for one in scene.receiver.delivered}) == 1
+
+
 async def test_a_slow_webhook_is_a_timeout(make_scene: MakeScene) -> None:
     scene = await make_scene(webhook_timeout_s=0.1)
     scene.receiver.pause_s = 0.5

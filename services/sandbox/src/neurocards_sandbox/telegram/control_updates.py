@@ -6,13 +6,13 @@ import asyncio
 import json
 from typing import Any
 
-import httpx
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel
 
 from neurocards_sandbox.telegram.chats import Json
 from neurocards_sandbox.telegram.control_access import TheWorld, find_bot
 from neurocards_sandbox.telegram.webhook import Webhooks
+from neurocards_sandbox.telegram.webhook_http import WebhookReply
 
 router = APIRouter()
 TIMES_MAX = 1_000
@@ -85,5 +85,9 @@ async def post_to_webhook(world: TheWorld, bot_id: int, raw: RawRequest, request
     return {"replies": [_reply(await post) for post in posts]}
 
 
-def _reply(reply: httpx.Response) -> Json:
-    return {"status": reply.status_code, "headers": dict(reply.headers), "body": reply.text}
+def _reply(reply: WebhookReply) -> Json:
+    return {
+        "status": reply.status,
+        "headers": reply.headers,
+        "body": reply.body.decode("utf-8", "replace"),
+    }

@@ -88,6 +88,7 @@ class Delivered:
     path: str
     headers: dict[str, str]
     update: dict[str, Any]
+    client_port: int
 
 
 @dataclass(slots=True)
@@ -104,7 +105,13 @@ class WebhookReceiver:
     async def handle(self, request: Request) -> Response:
         at = asyncio.get_running_loop().time()
         update = json.loads(await request.body())
-        delivered = Delivered(at, request.url.path, dict(request.headers), update)
+        delivered = Delivered(
+            at=at,
+            path=request.url.path,
+            headers=dict(request.headers),
+            update=update,
+            client_port=request.client.port if request.client else 0,
+        )
         self.delivered.append(delivered)
         self.in_flight += 1
         self.in_flight_max = max(self.in_flight, self.in_flight_max)

@@ -15,21 +15,25 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from urllib.parse import parse_qsl, urlsplit
-
-import httpx
 
 from neurocards_sandbox.telegram.arguments import Arguments
 from neurocards_sandbox.telegram.bots import Bot, WebhookConfig, WebhookErrors
 from neurocards_sandbox.telegram.chats import Json
 from neurocards_sandbox.telegram.updates import PendingUpdate
+from neurocards_sandbox.telegram.webhook_http import (
+    ConnectError,
+    DeliveryError,
+    WebhookClient,
+    WebhookReply,
+)
 from neurocards_sandbox.telegram.world import World
 
 RETRY_DELAY_MAX_S = 60
 RETRY_AFTER_MAX_S = 3600
 RECONNECT_S = 2.0
 GONE_FOR_S = 23 * 3600
-CONNECT_TIMEOUT_S = 10
 REFUSED_REPLIES = frozenset({"deletewebhook", "setwebhook", "close", "logout"})
 
 RunMethod = Callable[[Bot, str, Arguments], Awaitable[object]]
@@ -51,9 +55,7 @@ class Webhooks:
         self._world = world
         self._run_method = run_method
         self._deliveries: dict[int, Delivery] = {}
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
-        timeout = httpx.Timeout(world.settings.webhook_timeout_s, connect=CONNECT_TIMEOUT_S)
-        self.client = httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False)
+        self.client = WebhookClient(world.settings.webhook_timeout_s)
 
     def restart(self, bot: Bot) -> None:
         """Deliver to what the bot's webhook is now; to nothing if it has none."""
@@ -69,13 +71,13 @@ class Webhooks:
         for delivery in deliveries:
             delivery.stop()
         await asyncio.gather(*(delivery.stopped() for delivery in deliveries))
-        await self.client.aclose()
+        self.client.close()
 
-    async def post(self, bot: Bot, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+    async def post(self, bot: Bot, body: bytes, headers: Mapping[str, str]) -> WebhookReply:
         """One request to the bot's webhook, outside of any queue."""
         url, routing = routed(bot.webhook.url, self._world.settings.ingress)
         all_headers = {**request_headers(bot.webhook), **routing, **headers}
-        return await self.client.post(url, content=body, headers=all_headers)
+        return await self.client.post(url, body, all_headers)
 
 
 def request_headers(config: WebhookConfig) -> dict[str, str]:
@@ -89,7 +91,7 @@ class Delivery:
     """One webhook as long as its configuration stands."""
 
     def __init__(
-        self, world: World, bot: Bot, client: httpx.AsyncClient, run_method: RunMethod
+        self, world: World, bot: Bot, client: WebhookClient, run_method: RunMethod
     ) -> None:
         self._world = world
         self._bot = bot
@@ -142,13 +144,12 @@ class Delivery:
             try:
                 async with self._connections:
                     reply = await self._post(update.body)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                self._failed("Connection refused")
+            except ConnectError as error:
+                self._failed(str(error))
                 await self._pause(RECONNECT_S)
                 continue
-            except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-                timed_out = isinstance(error, httpx.TimeoutException)
-                self._failed("Read timeout expired" if timed_out else "Webhook connection closed")
+            except DeliveryError as error:
+                self._failed(str(error))
                 retry_after_s = 0.0
             else:
                 if reply.is_success:
@@ -163,20 +164,18 @@ class Delivery:
             failures += 1
         self._bot.queue.finish(update)
 
-    async def _post(self, body: Json) -> httpx.Response:
-        reply = await self._client.post(
-            self._url, content=json.dumps(body).encode(), headers=self._headers
-        )
+    async def _post(self, body: Json) -> WebhookReply:
+        reply = await self._client.post(self._url, json.dumps(body).encode(), self._headers)
         if reply.is_success:
             self._gone_since = 0.0
-            if reply.content:
+            if reply.body:
                 self._execute(reply)
         return reply
 
-    def _refused(self, reply: httpx.Response) -> float:
+    def _refused(self, reply: WebhookReply) -> float:
         """Note a failure; the seconds that the webhook asked to be left alone, 0 if none."""
-        self._failed(f"Wrong response from the webhook: {reply.status_code} {reply.reason_phrase}")
-        self._note_gone(reply.status_code == httpx.codes.GONE)
+        self._failed(f"Wrong response from the webhook: {reply.status} {reply.reason}")
+        self._note_gone(reply.status == HTTPStatus.GONE)
         try:
             retry_after_s = int(reply.headers.get("retry-after", "0"))
         except ValueError:
@@ -199,7 +198,7 @@ class Delivery:
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self._world.tuning.time_factor)
 
-    def _execute(self, reply: httpx.Response) -> None:
+    def _execute(self, reply: WebhookReply) -> None:
         """Run the method that the webhook answered with; its result is lost, as in reality."""
         values = reply_values(reply)
         method = str(values.pop("method", "")).lower()
@@ -211,14 +210,14 @@ class Delivery:
         await self._run_method(self._bot, method, arguments)
 
 
-def reply_values(reply: httpx.Response) -> Json:
+def reply_values(reply: WebhookReply) -> Json:
     """The arguments in a webhook's answer, JSON or a form; empty if there are none."""
     content_type = reply.headers.get("content-type", "")
     if content_type.startswith("application/json"):
         with contextlib.suppress(ValueError):
-            values = json.loads(reply.content)
+            values = json.loads(reply.body)
             return values if isinstance(values, dict) else {}
         return {}
     if content_type.startswith("application/x-www-form-urlencoded"):
-        return dict(parse_qsl(reply.text))
+        return dict(parse_qsl(reply.body.decode("utf-8", "replace")))
     return {}
