@@ -58,7 +58,7 @@ def make_server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
 
 
 async def serve(host: str, port: int, settings: TelegramSandboxSettings | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; a taken port ends the process with status 1."""
+    """Serve until SIGINT or SIGTERM; a taken port is named and ends the process with status 3."""
     await make_server(create_app(settings), host, port).serve()
 
 
