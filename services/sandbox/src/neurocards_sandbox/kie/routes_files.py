@@ -30,6 +30,8 @@ from neurocards_sandbox.simulation.key_ring import KeyHolder
 SHARED_VIDEOS_CACHED_MAX = 64
 DRIP_BYTES = 16
 DRIP_PAUSE_S = 0.5
+ENDLESS_CHUNK_BYTES = 256 * 1024
+ENDLESS_PAUSE_S = 0.002
 MP4 = "video/mp4"
 
 
@@ -188,7 +190,9 @@ class _Truncated(Response):
 async def _endless() -> AsyncIterator[bytes]:
     yield b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2"
     while True:
-        yield bytes(65_536)
+        # Without a pause a reader that has gone would keep the loop busy for ever.
+        await asyncio.sleep(ENDLESS_PAUSE_S)
+        yield bytes(ENDLESS_CHUNK_BYTES)
 
 
 async def _drip(content: bytes) -> AsyncIterator[bytes]:

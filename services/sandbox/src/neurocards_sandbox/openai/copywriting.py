@@ -57,7 +57,7 @@ class Copywriter:
         return " ".join(line if line[-1:] in ".!?…" else f"{line}." for line in lines)
 
     def visual_direction(self) -> str:
-        """Direct the video model, in English; hands on the magic words meant for it."""
+        """Direct the video model, in English; the magic words meant for it go first, uncut."""
         tone = TONES_IN_ENGLISH.get(self._tone or "", "soft")
         style = self.brief.style[:STYLE_CHARACTERS_MAX].rstrip(". ") or "A clean product film"
         sentences = [
@@ -68,7 +68,7 @@ class Copywriter:
             f"{self.brief.aspect_ratio} frame, {self.brief.seconds} seconds",
         ]
         text = ". ".join(sentences) + "."
-        return f"{text} {self.brief.video_faults}".strip()
+        return f"{self.brief.video_faults} {text}".strip()
 
     def shot(self, number: int) -> str:
         return CAMERAS[(self.number(len(CAMERAS), "camera") + number) % len(CAMERAS)] + "."
