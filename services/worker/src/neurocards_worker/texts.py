@@ -55,6 +55,7 @@ _PHOTO_UNUSABLE = gettext_noop(
     "<b>The photo cannot be used.</b>\n"
     "It is damaged or of a kind that we cannot read. Send it again as a JPEG, PNG or WEBP picture."
 )
+_READY = gettext_noop("✅ Your video is ready: it is in the message above.")
 _WITH_ORDER_NUMBER = frozenset({FailureClass.BILLING, FailureClass.UNKNOWN})
 
 
@@ -121,8 +122,7 @@ class WorkerTexts:
         )
 
     def ready_notice(self, language: str) -> str:
-        text = "✅ Your video is ready: it is in the message above."
-        return self._translations.text(language, text)
+        return self._translations.text(language, _READY)
 
     def video_caption(self, job: Job) -> str:
         title = job.script.title if job.script is not None else ""

@@ -1,0 +1,234 @@
+"""Watching a render, fetching its video, and what becomes of one that fails or never ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from neurocards.domain.failures import Failure, FailureSource, classify
+from neurocards.domain.jobs import JobStatus
+from neurocards.errors import ProviderError
+from neurocards.ports.providers import Render, RenderState
+from neurocards.testing.videos import tiny_mp4
+from support.worker_bench import SUPPORT, WorkerBench, kie_error, not_sent
+
+PENDING = Render(RenderState.PENDING)
+UNKNOWN = Render(RenderState.UNKNOWN_TASK)
+
+
+def failed(text: str, code: str = "500") -> Render:
+    failure = classify(Failure(FailureSource.KIE, text=text, code=code))
+    return Render(RenderState.FAILED, failure=failure)
+
+
+async def test_a_pending_render_is_looked_at_until_it_is_there(bench: WorkerBench):
+    bench.provider.renders.extend([PENDING] * 5)
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert len(bench.provider.looks) == 6
+
+
+async def test_with_callbacks_it_is_looked_at_every_30_to_60_seconds(bench: WorkerBench):
+    bench.provider.renders.extend([PENDING] * 20)
+
+    await bench.carry(await bench.accept())
+
+    waits = [timeout_s for _, timeout_s in bench.wakes.waits]
+    assert len(waits) == 21
+    assert all(30 <= wait_s <= 60 for wait_s in waits)
+
+
+async def test_without_callbacks_it_is_looked_at_every_5_to_15_seconds(uncalled: WorkerBench):
+    uncalled.provider.renders.extend([PENDING] * 20)
+
+    await uncalled.carry(await uncalled.accept())
+
+    assert all(5 <= wait_s <= 15 for _, wait_s in uncalled.wakes.waits)
+
+
+async def test_a_callback_ends_the_wait_at_once(bench: WorkerBench):
+    bench.wakes.hints.append("task-1")
+    start = bench.clock.now()
+
+    await bench.carry(await bench.accept())
+
+    assert bench.clock.now() == start
+
+
+async def test_a_forged_callback_only_makes_us_look_again(bench: WorkerBench):
+    bench.provider.renders.append(PENDING)
+    bench.wakes.hints.append("task-1")
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert len(bench.provider.looks) == 2
+
+
+@pytest.mark.parametrize(
+    "error", [not_sent(), kie_error("Rate limit exceeded", "429"), kie_error("oops", "500")]
+)
+async def test_a_look_that_fails_is_no_failure_of_the_job(bench: WorkerBench, error: ProviderError):
+    bench.provider.renders.extend([error, error, error, error])
+
+    record = await bench.carry(await bench.accept())
+
+    assert (record.status, record.tries) == (JobStatus.DONE, 0)
+
+
+async def test_a_task_that_is_not_known_yet_is_given_time(bench: WorkerBench):
+    bench.provider.renders.extend([UNKNOWN, UNKNOWN])
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+
+
+async def test_a_task_that_stays_unknown_for_two_minutes_is_lost(bench: WorkerBench):
+    bench.provider.renders.extend([UNKNOWN] * 20)
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "task_unknown")
+    assert bench.refunds(job_id) == 1
+    assert len(bench.provider.created) == 1
+
+
+async def test_a_stuck_render_ends_after_half_an_hour_with_a_refund(bench: WorkerBench):
+    bench.provider.renders.extend([PENDING] * 200)
+    job_id = await bench.accept()
+    start = bench.clock.now()
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "render_deadline")
+    assert timedelta(minutes=30) <= bench.clock.now() - start < timedelta(minutes=32)
+    assert len(bench.provider.created) == 1
+    assert "возвращён 1 кредит" in bench.status_message.html
+
+
+async def test_a_render_that_failed_for_a_moment_is_ordered_again(bench: WorkerBench):
+    bench.provider.renders.append(failed("internal error, please try again later."))
+
+    record = await bench.carry_to_end(await bench.accept())
+
+    assert (record.status, record.tries) == (JobStatus.DONE, 1)
+    assert len(bench.provider.created) == 2
+    assert record.orphans == 0
+    assert len(bench.writer.requests) == 1
+
+
+async def test_after_three_failed_renders_the_user_gets_his_credit_back(bench: WorkerBench):
+    bench.provider.renders.extend([failed("Internal server error")] * 3)
+    job_id = await bench.accept()
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_class) == (JobStatus.FAILED, "TEMPORARY")
+    assert len(bench.provider.created) == 3
+    assert bench.refunds(job_id) == 1
+
+
+async def test_a_render_against_the_rules_is_not_repeated_and_the_user_is_told(
+    bench: WorkerBench,
+):
+    bench.provider.renders.append(failed("This content may violate our guardrails"))
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.error_class) == (JobStatus.FAILED, "USER_VIOLATION")
+    assert "Вы нарушили правила Kling 3.0" in bench.status_message.html
+    assert bench.refunds(job_id) == 1
+
+
+async def test_an_unknown_failure_is_not_repeated_and_its_words_are_kept(bench: WorkerBench):
+    bench.provider.renders.append(failed("the moon is in the wrong house", "9999"))
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.error_class) == (JobStatus.FAILED, "UNKNOWN")
+    assert (record.error_code, record.error_text) == ("9999", "the moon is in the wrong house")
+    assert f"Обратитесь в тех.поддержку {SUPPORT}" in bench.status_message.html
+    assert str(job_id) in bench.status_message.html
+
+
+async def test_a_render_without_credits_rests_its_key(bench: WorkerBench):
+    bench.provider.renders.append(failed("Credits insufficient", "402"))
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.error_class == "BILLING"
+    assert bench.blocked("key-1") == "billing"
+
+
+async def test_whoever_takes_a_rendering_job_over_goes_on_with_the_same_task(bench: WorkerBench):
+    job_id = await bench.accept()
+    run = await bench.claim(job_id)
+    await bench.assembly.carrier._steps[0].run(run)
+    await bench.assembly.carrier._steps[1].run(run)
+    await bench.die_in(job_id, JobStatus.RENDERING)
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.attempt, record.lease_losses) == (JobStatus.DONE, 2, 1)
+    assert len(bench.provider.created) == 1
+    assert len(bench.writer.requests) == 1
+
+
+async def test_a_job_that_killed_more_than_twenty_workers_is_given_up(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.record(job_id).lease_losses = 21
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "lease_losses")
+    assert bench.refunds(job_id) == 1
+
+
+async def test_a_task_whose_key_is_missing_here_waits_without_using_a_try(bench: WorkerBench):
+    job_id = await bench.accept()
+    run = await bench.claim(job_id)
+    await bench.assembly.carrier._steps[0].run(run)
+    await bench.assembly.carrier._steps[1].run(run)
+    bench.assembly.gate._keys.clear()
+    await bench.assembly.carrier.carry(run)
+    record = bench.record(job_id)
+    assert (record.status, record.postponed_reason) == (JobStatus.QUEUED, "key_missing")
+
+    bench.new_worker()
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.tries) == (JobStatus.DONE, 0)
+    assert len(bench.provider.created) == 1
+
+
+@pytest.mark.parametrize("video", [b"<html>not a video</html>", tiny_mp4()[:-8], b""])
+async def test_a_damaged_video_is_fetched_again_and_never_shown(bench: WorkerBench, video: bytes):
+    bench.provider.video = video
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+    assert (record.status, record.tries) == (JobStatus.QUEUED, 1)
+    bench.provider.video = tiny_mp4()
+    record = await bench.carry_to_end(job_id)
+
+    assert record.status is JobStatus.DONE
+    assert len(bench.provider.created) == 1
+    assert "replace_with_video" not in bench.messenger.calls[:-2]
+
+
+async def test_an_address_that_may_not_be_asked_ends_the_job(bench: WorkerBench):
+    refused = Failure(FailureSource.NEUROCARDS, text="not listed", code="host_not_allowed")
+    bench.provider.fetch_errors.append(ProviderError(refused))
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "host_not_allowed")
+    assert bench.refunds(job_id) == 1

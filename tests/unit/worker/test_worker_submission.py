@@ -1,0 +1,310 @@
+"""The order of a render: once, with the right key, and never blindly a second time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from neurocards.domain.callbacks import callback_path
+from neurocards.domain.jobs import JobStatus
+from neurocards.domain.keys import fingerprint
+from neurocards.ports.providers import Render, RenderState
+from neurocards.testing.videos import TINY_JPEG
+from neurocards.testing.world import SCRIPT, new_job_id
+from support.worker_bench import (
+    DEAD_MODEL,
+    NO_CREDITS,
+    PEOPLE,
+    PUBLIC_URL,
+    RATE_LIMIT,
+    SECRET,
+    SERVER_ERROR,
+    SUPPORT,
+    UNAUTHORIZED,
+    WorkerBench,
+    kie_error,
+    not_sent,
+)
+
+
+async def test_an_order_goes_from_the_photo_to_the_video_with_one_task(bench: WorkerBench):
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert record.status is JobStatus.DONE
+    assert record.result_file_id == bench.status_message.video == "video-1"
+    assert len(bench.provider.created) == 1
+    assert list(bench.provider.uploads.values()) == [TINY_JPEG]
+    assert bench.refunds(job_id) == 0
+
+
+async def test_the_photo_is_downloaded_and_cleaned_once_and_no_file_is_left(bench: WorkerBench):
+    await bench.carry(await bench.accept())
+
+    assert len(bench.messenger.downloads) == bench.inspector.cleanings == 1
+    assert list(bench.folder.iterdir()) == []
+
+
+async def test_the_callback_address_names_job_and_attempt_and_is_signed(bench: WorkerBench):
+    job_id = await bench.accept()
+
+    await bench.carry(job_id)
+
+    expected = PUBLIC_URL + callback_path(SECRET.encode(), job_id, 1)
+    assert bench.provider.created[0].callback_url == expected
+
+
+async def test_without_a_public_address_no_callback_is_asked_for(uncalled: WorkerBench):
+    await uncalled.carry(await uncalled.accept())
+
+    assert uncalled.provider.created[0].callback_url is None
+
+
+async def test_too_many_orders_rest_the_key_for_an_hour_and_another_key_is_taken(
+    two_keys: WorkerBench,
+):
+    two_keys.provider.create_errors.append(kie_error(*RATE_LIMIT))
+    job_id = await two_keys.accept()
+
+    record = await two_keys.carry(job_id)
+
+    assert record.status is JobStatus.DONE
+    assert record.tries == 0
+    assert sorted([str(two_keys.blocked("key-1")), str(two_keys.blocked("key-2"))]) == [
+        "None",
+        "rate_limit",
+    ]
+    two_keys.clock.advance(3601)
+    assert two_keys.blocked("key-1") is two_keys.blocked("key-2") is None
+
+
+async def test_with_all_keys_at_rest_the_job_is_parked_and_the_user_told_once(bench: WorkerBench):
+    bench.provider.create_errors.extend([kie_error(*RATE_LIMIT)] * 3)
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert record.status is JobStatus.QUEUED
+    assert record.postponed_reason == "keys_blocked"
+    assert (record.tries, record.submissions) == (0, 0)
+    assert "Сервис перегружен" in bench.status_message.html
+    bench.status_message.html = "something else"
+    bench.clock.advance(301)
+    assert (await bench.carry(job_id)).status is JobStatus.QUEUED
+    assert bench.status_message.html == "something else"
+
+
+async def test_a_parked_job_goes_on_when_its_key_is_free_again(bench: WorkerBench):
+    bench.provider.create_errors.append(kie_error(*RATE_LIMIT))
+
+    record = await bench.carry_to_end(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert record.tries == 0
+
+
+async def test_a_job_parked_until_its_deadline_is_given_up_with_a_refund(bench: WorkerBench):
+    bench.provider.create_errors.extend([kie_error(*RATE_LIMIT)] * 30)
+    job_id = await bench.accept()
+    balance = bench.balance
+
+    record = await bench.carry_to_end(job_id)
+
+    assert record.status is JobStatus.FAILED
+    assert record.error_class == "RATE_LIMIT"
+    assert bench.balance == balance + 1
+    assert bench.clock.now() - record.created_at >= timedelta(hours=3)
+
+
+async def test_an_empty_account_rests_the_key_for_a_day_and_refunds_at_once(bench: WorkerBench):
+    bench.provider.create_errors.append(kie_error(*NO_CREDITS))
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert record.status is JobStatus.FAILED
+    assert record.error_class == "BILLING"
+    assert bench.refunds(job_id) == 1
+    assert SUPPORT in bench.status_message.html
+    bench.clock.advance(24 * 3600 - 10)
+    assert bench.blocked("key-1") == "billing"
+
+
+async def test_a_key_that_the_provider_does_not_know_is_passed_over(two_keys: WorkerBench):
+    two_keys.provider.known_keys = frozenset({"key-2"})
+
+    record = await two_keys.carry(await two_keys.accept())
+
+    assert record.status is JobStatus.DONE
+    assert record.task is not None
+    assert record.task.key_fingerprint == fingerprint("key-2")
+
+
+async def test_a_lone_key_that_the_provider_does_not_know_ends_the_job(bench: WorkerBench):
+    bench.provider.create_errors.append(kie_error(*UNAUTHORIZED))
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.error_class) == (JobStatus.FAILED, "UNKNOWN")
+    assert bench.refunds(job_id) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(PEOPLE, "USER_VIOLATION"), (DEAD_MODEL, "UNKNOWN")]
+)
+async def test_what_a_repeat_cannot_mend_is_refunded_at_once(
+    bench: WorkerBench, error: tuple[str, str], expected: str
+):
+    bench.provider.create_errors.append(kie_error(*error))
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.error_class) == (JobStatus.FAILED, expected)
+    assert record.error_text == error[0]
+    assert bench.refunds(job_id) == 1
+
+
+@pytest.mark.parametrize("error", [kie_error(*SERVER_ERROR), not_sent()])
+async def test_a_passing_error_is_tried_three_times_in_all(bench: WorkerBench, error: Exception):
+    bench.provider.create_errors.extend([error] * 3)  # type: ignore[list-item]
+    job_id = await bench.accept()
+
+    first = await bench.carry(job_id)
+    assert (first.status, first.tries, first.submissions) == (JobStatus.QUEUED, 1, 0)
+    assert "повторяем" in bench.status_message.html
+    last = await bench.carry_to_end(job_id)
+
+    assert (last.status, last.tries) == (JobStatus.FAILED, 2)
+    assert bench.refunds(job_id) == 1
+    assert len(bench.provider.created) == 0
+
+
+async def test_a_passing_error_that_passes_costs_nothing(bench: WorkerBench):
+    bench.provider.create_errors.append(kie_error(*SERVER_ERROR))
+
+    record = await bench.carry_to_end(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert len(bench.writer.requests) == 1, "the script was there already"
+
+
+async def test_a_lost_answer_is_found_by_the_callback_and_nothing_is_ordered_twice(
+    bench: WorkerBench,
+):
+    bench.provider.lost_answers = 1
+    bench.wakes.hints.extend(["", "somebody-elses", "task-1"])
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert record.task is not None
+    assert record.task.task_id == "task-1"
+    assert len(bench.provider.created) == 1
+    assert record.orphans == 0
+
+
+async def test_a_task_of_another_job_is_not_taken_for_ours(bench: WorkerBench):
+    bench.provider.lost_answers = 1
+    foreign = PUBLIC_URL + callback_path(SECRET.encode(), new_job_id(), 1)
+    bench.provider.renders.append(Render(RenderState.PENDING, callback_url=foreign))
+    bench.wakes.hints.append("task-1")
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert len(bench.provider.created) == 2
+    assert record.orphans == 1
+
+
+async def test_a_lost_answer_without_any_trace_is_repeated_once_and_counted(bench: WorkerBench):
+    bench.provider.lost_answers = 1
+    start = bench.clock.now()
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert (len(bench.provider.created), record.orphans) == (2, 1)
+    assert bench.clock.now() - start >= timedelta(seconds=600)
+
+
+async def test_a_second_lost_answer_ends_the_job_with_a_refund(bench: WorkerBench):
+    bench.provider.lost_answers = 2
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "order_lost")
+    assert bench.refunds(job_id) == 1
+    assert len(bench.provider.created) == 2
+
+
+async def test_without_callbacks_nobody_waits_for_word_of_a_lost_order(uncalled: WorkerBench):
+    uncalled.provider.lost_answers = 1
+    start = uncalled.clock.now()
+
+    record = await uncalled.carry(await uncalled.accept())
+
+    assert (record.status, record.orphans) == (JobStatus.DONE, 1)
+    assert uncalled.clock.now() - start < timedelta(seconds=120)
+
+
+async def test_the_successor_of_a_worker_that_died_while_ordering_finds_the_order(
+    bench: WorkerBench,
+):
+    job_id = await bench.accept()
+    run = await bench.claim(job_id)
+    await bench.world.jobs.store_script(run.job.fence, SCRIPT)
+    await bench.world.jobs.start_submitting(run.job.fence, may_reach_provider=True)
+    await bench.provider.create(
+        bench.settings.keys[0],
+        prompt="",
+        image_url="",
+        options=run.job.order.options,
+        callback_url=PUBLIC_URL + callback_path(SECRET.encode(), job_id, 1),
+    )
+    await bench.die_in(job_id, JobStatus.SUBMITTING)
+    bench.wakes.hints.append("task-1")
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.attempt) == (JobStatus.DONE, 2)
+    assert len(bench.provider.created) == 1
+
+
+async def test_a_full_window_is_waited_for_without_a_word(bench: WorkerBench):
+    keys = bench.world.keys
+    for _ in range(20):
+        await bench.assembly.gate.register()
+        await keys.take([fingerprint("key-1")], window_s=10.0, limit=20)
+    start = bench.clock.now()
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert bench.clock.now() - start >= timedelta(seconds=9)
+    assert record.tries == 0
+
+
+async def test_an_answer_that_comes_after_another_worker_took_over_is_told_to_him(
+    bench: WorkerBench,
+):
+    job_id = await bench.accept()
+    run = await bench.claim(job_id)
+    create = bench.provider.create
+
+    async def slow_create(*args: object, **named: object) -> str:
+        bench.clock.advance(61)
+        await bench.claim(job_id)
+        return await create(*args, **named)  # type: ignore[arg-type]
+
+    bench.provider.create = slow_create  # type: ignore[method-assign]
+    ours = await bench.assembly.carrier.carry(run)
+
+    assert not ours
+    assert (f"wake.render.{job_id}", b"task-1") in bench.hints.announced
+    assert bench.record(job_id).status is JobStatus.SUBMITTING
+    assert bench.refunds(job_id) == 0
