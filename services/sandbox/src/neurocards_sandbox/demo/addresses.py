@@ -12,6 +12,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
@@ -72,6 +73,10 @@ class Plan:
         return f"postgresql://{role}:{quote(password, safe='')}@{at}/{DATABASE}"
 
     @property
+    def work_folder(self) -> Path:
+        return self.options.data_dir.absolute() / "work"
+
+    @property
     def migrate_url(self) -> str:
         return self.database_url("neurocards_migrate", self.secrets.migrate_password)
 
@@ -108,9 +113,11 @@ def worker_environment(plan: Plan, number: int) -> Environment:
         "KIE_API_KEY": secrets.kie_key,
         "NEUROCARDS_KIE_API_URL": local(addresses.kie),
         "NEUROCARDS_KIE_UPLOAD_URL": local(addresses.kie),
-        "NEUROCARDS_KIE_RESULT_HOSTS": LOOPBACK,
+        "NEUROCARDS_KIE_TRUSTED_ORIGINS": local(addresses.kie),
+        "NEUROCARDS_KIE_CREATES_PER_WINDOW": str(round(20 * plan.options.limit_factor)),
         "OPENAI_API_KEY": secrets.openai_key,
-        "NEUROCARDS_OPENAI_API_URL": f"{local(addresses.openai)}/v1",
+        "OPENAI_BASE_URL": f"{local(addresses.openai)}/v1",
+        "NEUROCARDS_WORK_FOLDER": str(plan.work_folder),
         "NEUROCARDS_METRICS_PORT": str(addresses.worker_probes[number]),
         "NEUROCARDS_POD_NAME": f"demo-worker-{number + 1}",
     }

@@ -55,7 +55,8 @@ class DataFolder:
 
     def __enter__(self) -> Self:
         try:
-            self.logs.mkdir(parents=True, exist_ok=True)
+            for folder in (self.logs, self.path / "work"):
+                folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.path / "demo.lock", os.O_RDWR | os.O_CREAT, _PRIVATE)
         except OSError as error:
             raise DemoError(f"the data folder {self.path} cannot be used: {error}") from error

@@ -1,6 +1,7 @@
 """The three simulators and the chat page in one process: `python -m` of this module.
 
-Reads its settings from the environment, for secrets stay out of command lines. Invariant: SIGTERM and SIGINT end all servers together.
+Reads its settings from the environment, for secrets stay out of command lines. Invariant: SIGTERM
+and SIGINT end all servers together.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import MappingProxyType
 
 import uvicorn
-from fastapi import FastAPI
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 
@@ -30,7 +32,9 @@ from neurocards_sandbox.telegram.settings import TelegramSandboxSettings
 from neurocards_sandbox.telegram.world import World
 
 LOOPBACK = "127.0.0.1"
-PAGE_SHUTDOWN_S = 1
+SHUTDOWN_S = 1
+KEEP_ALIVE_S = 75
+"""Longer than clients keep idle connections, so that none is closed under a request."""
 BOT_NAME = "Neurocards"
 BOT_USERNAME = "neurocards_demo_bot"
 
@@ -50,7 +54,7 @@ class SandboxSettings(Concern):
     kie_key: SecretStr = SecretStr("sandbox-kie-key")
     kie_webhook_key: SecretStr = SecretStr("")
     openai_key: SecretStr = SecretStr("sandbox-openai-key")
-    ingress: dict[str, str] = {}
+    ingress: Mapping[str, str] = MappingProxyType({})
     """Public https base -> local http base, as a TLS-terminating ingress would route it."""
     database_url: SecretStr | None = None
     """Where the page reads the jobs; without it the page shows the chat alone."""
@@ -89,14 +93,16 @@ def _named_bot(world: World, token: str) -> Bot:
     return bot
 
 
-def _page_server(app: ASGIApp) -> uvicorn.Server:
+def plain_server(app: ASGIApp) -> uvicorn.Server:
+    """Give a server without the Telegram simulator's own ways of failing."""
     config = uvicorn.Config(
         app,
+        http="httptools",
         ws="none",
         access_log=False,
         log_level="warning",
-        # The streams of open pages never end by themselves.
-        timeout_graceful_shutdown=PAGE_SHUTDOWN_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=SHUTDOWN_S,
     )
     return uvicorn.Server(config)
 
@@ -105,24 +111,27 @@ async def run(settings: SandboxSettings, ended: asyncio.Event) -> None:
     """Serve until `ended` is set."""
     host = settings.host
     telegram_app = telegram.create_app(_telegram_settings(settings))
-    bot = _named_bot(telegram_app.state.world, settings.bot_token.get_secret_value())
+    world: World = telegram_app.state.world
+    bot = _named_bot(world, settings.bot_token.get_secret_value())
     openai_settings = OpenAiSandboxSettings(keys=(settings.openai_key.get_secret_value(),))
     async with AsyncExitStack() as stack:
 
-        async def serve(app: FastAPI, port: int) -> None:
-            await stack.enter_async_context(serving(make_server(app, host, port), host, port))
+        async def serve(server: uvicorn.Server, at: str, port: int) -> None:
+            await stack.enter_async_context(serving(server, at, port))
 
-        await serve(kie.create_app(_kie_settings(settings)), settings.kie_port)
-        await serve(openai.create_app(openai_settings), settings.openai_port)
-        await serve(telegram_app, settings.telegram_port)
+        await serve(plain_server(kie.create_app(_kie_settings(settings))), host, settings.kie_port)
+        await serve(plain_server(openai.create_app(openai_settings)), host, settings.openai_port)
+        telegram_server = make_server(telegram_app, host, settings.telegram_port)
+        await serve(telegram_server, host, settings.telegram_port)
         jobs = None
         if settings.database_url is not None:
             reader = JobReader(settings.database_url.get_secret_value())
             jobs = await stack.enter_async_context(reader)
         page = create_page(telegram=telegram_app, bot_id=bot.id, jobs=jobs)
-        at = (settings.page_host, settings.page_port)
-        await stack.enter_async_context(serving(_page_server(page), *at))
+        await serve(plain_server(page), settings.page_host, settings.page_port)
         await ended.wait()
+        # The streams of open pages would never end by themselves.
+        world.end_waiting()
 
 
 async def run_until_signal(settings: SandboxSettings) -> None:

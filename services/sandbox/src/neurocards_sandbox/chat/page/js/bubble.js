@@ -9,7 +9,7 @@ import { clockText, text } from "./texts.js";
 
 /**
  * @param {object} message  a Message of the simulator's control API
- * @param {{press: Function, remove: Function, command: Function}} acts
+ * @param {{press: Function, remove: Function, command: Function, find: Function}} acts
  */
 export function bubbleNode(message, acts) {
   const node = element("li.message", { data: { id: String(message.message_id) } });
@@ -28,6 +28,7 @@ export function bubbleNode(message, acts) {
 export function fillBubble(node, message, acts) {
   const old = node.querySelector(".body");
   const bubble = element("div.bubble");
+  addQuote(bubble, acts.find(message.reply_to_message_id));
   addMedia(bubble, message.media, old);
   const raw = message.raw;
   const entities = raw.entities || raw.caption_entities || [];
@@ -45,6 +46,15 @@ export function fillBubble(node, message, acts) {
   node.setAttribute("aria-live", bubble.querySelector(".progress") ? "off" : "polite");
   node.replaceChildren(body);
   glide(old, body);
+}
+
+/** The message that this one answers; it may be gone by now. */
+function addQuote(bubble, quoted) {
+  if (!quoted) return;
+  const picture = quoted.media?.thumbnail_url;
+  bubble.append(element("div.quote", {},
+    picture && element("img", { src: picture, alt: "" }),
+    element("span.quote-text", {}, quoted.text || text(quoted.media ? "photo" : "message"))));
 }
 
 function addMedia(bubble, media, old) {

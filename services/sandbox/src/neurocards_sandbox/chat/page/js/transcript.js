@@ -9,7 +9,7 @@ const SAME_GROUP_S = 120;
 export class Transcript {
   /** @param {{press: Function, remove: Function, command: Function}} acts */
   constructor(acts) {
-    this.acts = acts;
+    this.acts = { ...acts, find: (id) => this.shown.get(id)?.message };
     this.list = byId("messages");
     /** @type {Map<number, {message: object, node: HTMLElement}>} */
     this.shown = new Map();
