@@ -48,7 +48,7 @@ lint: $(STAMP) ## Check style, layers, dependencies, SQL and the rules of this t
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/deptry src services/bot/src services/worker/src services/sandbox/src
+	@for member in . $(MEMBERS); do (cd $$member && $(CURDIR)/$(BIN)/deptry --known-first-party neurocards_sandbox src) || exit 1; done
 	$(BIN)/vulture
 	$(BIN)/squawk migrations/*.up.sql
 	$(BIN)/python tools/translations.py --check
