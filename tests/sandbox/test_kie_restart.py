@@ -20,7 +20,7 @@ async def test_old_results_uploads_and_credits_are_served_after_a_restart(tmp_pa
         path = before["resultJson"].split(PUBLIC)[1].rstrip('"]}')
         assert (await kie.http.get(path)).content[4:8] == b"ftyp"
         assert (await kie.http.get("/tempfile/photos/photo.jpg")).content == photo_bytes()
-        assert (await kie.http.get("/api/v1/chat/credit")).json()["data"] == 99_940
+        assert (await kie.http.get("/api/v1/chat/credit")).json()["data"] == 9_999_940
 
 
 async def test_a_task_in_the_middle_goes_on_after_a_restart(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ async def test_a_task_in_the_middle_goes_on_after_a_restart(tmp_path: Path) -> N
     async with kie_simulator(data_dir=tmp_path, time_factor=1_000_000) as kie:
         assert (await kie.ended(task_id))["failCode"] == "501"
         counted = (await kie.look("/accounts"))["accounts"][0]
-        assert (counted["running"], counted["credits"]) == (0, 100_000)
+        assert (counted["running"], counted["credits"]) == (0, 10_000_000)
 
 
 def test_the_clock_keeps_its_time_when_its_speed_changes() -> None:

@@ -20,7 +20,7 @@ class KieSandboxSettings:
     accounts: Mapping[str, str] = field(default_factory=dict)
     """Account label by key; keys of one account share credits and the window of creates."""
 
-    credits_at_start: float = 100_000.0
+    credits_at_start: float = 10_000_000.0
     """Credits of a new account; one is worth $0.005."""
 
     public_base_url: str | None = None
