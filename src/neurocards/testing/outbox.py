@@ -1,0 +1,70 @@
+"""Outbox in memory: what is being published by one relay is not seen by another."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import timedelta
+
+from neurocards.ports.queue import OutboxMessage
+from neurocards.testing.database import JobRecord, MemoryDatabase
+
+
+class MemoryOutbox:
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def relay(
+        self,
+        publish: Callable[[Sequence[OutboxMessage]], Awaitable[Collection[int]]],
+        *,
+        batch: int,
+    ) -> int:
+        locked = self._database.outbox[:batch]
+        if not locked:
+            return 0
+        del self._database.outbox[:batch]
+        published: Collection[int] = ()
+        try:
+            published = await publish(locked)
+        finally:
+            kept = [message for message in locked if message.id not in published]
+            self._database.outbox[:0] = kept
+        return len(locked)
+
+    async def enqueue_due(self, *, batch: int, unseen_s: float) -> int:
+        now = self._database.clock.now()
+        oldest = now - timedelta(seconds=unseen_s)
+        due = [
+            record
+            for record in self._unfinished()
+            if record.due_at <= now
+            and (record.enqueued_at < record.due_at or record.enqueued_at <= oldest)
+        ][:batch]
+        for record in due:
+            self._database.announce(record)
+        return len(due)
+
+    async def enqueue_all(self) -> int:
+        now = self._database.clock.now()
+        due = [r for r in self._unfinished() if r.retry_at is None or r.retry_at <= now]
+        for record in due:
+            self._database.announce(record)
+        return len(due)
+
+    async def ensure_partitions(self) -> int:
+        return 0
+
+    async def forget_updates(self, *, older_than_s: float, batch: int) -> int:
+        oldest = self._database.clock.now() - timedelta(seconds=older_than_s)
+        old = [key for key, at in self._database.updates.items() if at < oldest][:batch]
+        for key in old:
+            del self._database.updates[key]
+        return len(old)
+
+    async def depth(self) -> tuple[int, float]:
+        """Tell how many messages wait; their age is not kept here."""
+        return len(self._database.outbox), 0.0
+
+    def _unfinished(self) -> list[JobRecord]:
+        records = (r for r in self._database.jobs.values() if not r.status.is_terminal)
+        return sorted(records, key=lambda record: record.id)

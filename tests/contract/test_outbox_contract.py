@@ -1,0 +1,162 @@
+"""What every Outbox does: nothing is lost, nothing due is forgotten, nothing is nagged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from neurocards.domain.jobs import JobStatus
+from neurocards.ports.queue import OutboxMessage
+from neurocards.testing.world import (
+    LEASE_S,
+    USER_ID,
+    World,
+    accepted,
+    brought_to,
+    claimed,
+    taken_messages,
+)
+
+UNSEEN_S = 60.0
+
+
+async def _enqueue(world: World) -> int:
+    return await world.outbox.enqueue_due(batch=100, unseen_s=UNSEEN_S)
+
+
+async def test_messages_go_out_in_the_order_of_acceptance_batch_by_batch(world: World):
+    jobs = [await accepted(world) for _ in range(3)]
+    seen: list[list[object]] = []
+
+    async def publish(messages: Sequence[OutboxMessage]) -> list[int]:
+        seen.append([message.job_id for message in messages])
+        return [message.id for message in messages]
+
+    assert await world.outbox.relay(publish, batch=2) == 2
+    assert await world.outbox.relay(publish, batch=2) == 1
+    assert await world.outbox.relay(publish, batch=2) == 0
+    assert seen == [jobs[:2], jobs[2:]]
+
+
+async def test_what_the_broker_did_not_take_stays(world: World):
+    jobs = [await accepted(world) for _ in range(2)]
+
+    async def take_the_first(messages: Sequence[OutboxMessage]) -> list[int]:
+        return [messages[0].id]
+
+    assert await world.outbox.relay(take_the_first, batch=10) == 2
+    assert [message.job_id for message in await taken_messages(world)] == jobs[1:]
+
+
+async def test_when_publishing_fails_everything_stays(world: World):
+    job_id = await accepted(world)
+
+    async def fail(_messages: Sequence[OutboxMessage]) -> list[int]:
+        raise ConnectionResetError("the broker went away")
+
+    with pytest.raises(ConnectionResetError):
+        await world.outbox.relay(fail, batch=10)
+    assert [message.job_id for message in await taken_messages(world)] == [job_id]
+
+
+async def test_two_relays_at_once_never_publish_the_same_message(world: World):
+    jobs = {await accepted(world, user_id=USER_ID + number) for number in range(6)}
+    both_hold = asyncio.Barrier(2)
+    seen: list[object] = []
+
+    async def publish(messages: Sequence[OutboxMessage]) -> list[int]:
+        await both_hold.wait()
+        seen.extend(message.job_id for message in messages)
+        return [message.id for message in messages]
+
+    async with asyncio.timeout(30):
+        counts = await asyncio.gather(
+            world.outbox.relay(publish, batch=3), world.outbox.relay(publish, batch=3)
+        )
+    assert list(counts) == [3, 3]
+    assert len(seen) == 6
+    assert set(seen) == jobs
+
+
+async def test_a_fresh_job_has_its_message_already(world: World):
+    await accepted(world)
+    assert await _enqueue(world) == 0
+
+
+async def test_a_queued_job_that_nobody_claims_is_announced_again_and_then_left_alone(
+    world: World,
+):
+    job_id = await accepted(world)
+    await taken_messages(world)
+    await world.pass_time(UNSEEN_S + 1)
+    assert await _enqueue(world) == 1
+    assert await _enqueue(world) == 0
+    assert [message.job_id for message in await taken_messages(world)] == [job_id]
+    await world.pass_time(UNSEEN_S + 1)
+    assert await _enqueue(world) == 1
+
+
+async def test_a_retry_is_announced_when_it_is_due_and_once(world: World):
+    job = await brought_to(world, JobStatus.SUBMITTING)
+    await world.jobs.postpone(job.fence, after_s=10, reason="retry")
+    await world.pass_time(9)
+    assert await _enqueue(world) == 0
+    await world.pass_time(2)
+    assert await _enqueue(world) == 1
+    assert await _enqueue(world) == 0
+
+
+async def test_a_lost_lease_is_announced_at_once_and_once(world: World):
+    job = await brought_to(world, JobStatus.RENDERING)
+    await taken_messages(world)
+    await world.pass_time(LEASE_S - 1)
+    assert await _enqueue(world) == 0
+    await world.pass_time(2)
+    assert await _enqueue(world) == 1
+    assert await _enqueue(world) == 0
+    assert [message.job_id for message in await taken_messages(world)] == [job.id]
+
+
+async def test_a_job_that_was_handed_over_is_not_announced_twice(world: World):
+    job = await brought_to(world, JobStatus.RENDERING)
+    await taken_messages(world)
+    await world.jobs.release([(job.id, job.attempt)])
+    assert await _enqueue(world) == 0
+    assert len(await taken_messages(world)) == 1
+    await world.pass_time(UNSEEN_S + 1)
+    assert await _enqueue(world) == 1
+
+
+async def test_a_running_or_finished_job_is_not_announced(world: World):
+    job = await brought_to(world, JobStatus.DELIVERING)
+    await world.jobs.renew_leases([(job.id, job.attempt)], lease_s=10 * UNSEEN_S)
+    await world.pass_time(UNSEEN_S + 1)
+    assert await _enqueue(world) == 0
+    await world.jobs.finish(job.fence, result_file_id="file", undelivered=False)
+    await world.pass_time(10 * UNSEEN_S)
+    assert await _enqueue(world) == 0
+
+
+async def test_due_jobs_are_announced_in_batches(world: World):
+    for _ in range(3):
+        await accepted(world)
+    await world.pass_time(UNSEEN_S + 1)
+    assert await world.outbox.enqueue_due(batch=2, unseen_s=UNSEEN_S) == 2
+    assert await world.outbox.enqueue_due(batch=2, unseen_s=UNSEEN_S) == 1
+
+
+async def test_when_the_broker_lost_its_memory_every_unfinished_job_is_announced(world: World):
+    queued = await accepted(world)
+    running = await brought_to(world, JobStatus.RENDERING, user_id=USER_ID + 1)
+    postponed = await brought_to(world, JobStatus.SUBMITTING, user_id=USER_ID + 2)
+    await world.jobs.postpone(postponed.fence, after_s=600, reason="retry")
+    finished = await brought_to(world, JobStatus.DELIVERING, user_id=USER_ID + 3)
+    await world.jobs.finish(finished.fence, result_file_id="file", undelivered=False)
+    await taken_messages(world)
+    assert await world.outbox.enqueue_all() == 2
+    assert {message.job_id for message in await taken_messages(world)} == {queued, running.id}
+    await world.pass_time(601)
+    assert await world.outbox.enqueue_due(batch=9, unseen_s=10_000) >= 1
+    assert (await claimed(world, postponed.id)).status is JobStatus.SCRIPTING
