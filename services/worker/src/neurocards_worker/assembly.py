@@ -258,6 +258,7 @@ class Assembly:
             slots=work.concurrency,
             lease_s=timings.lease_s,
             drain_s=work.drain_s,
+            claims_at_once=max(1, self._settings.database.pool_size // 2),
         )
         return Runner(
             self._outside.queue,

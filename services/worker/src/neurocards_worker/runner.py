@@ -38,6 +38,9 @@ class RunnerLimits:
     slots: int
     lease_s: float
     drain_s: float
+    claims_at_once: int
+    """Fewer than connections: thousands of messages may come at once, and the jobs that run
+    must not wait behind their claims until no connection is free in time."""
 
 
 class Runner:
@@ -59,6 +62,7 @@ class Runner:
         self._hints = hints
         self._limits = limits
         self._metrics = metrics
+        self._claims = asyncio.Semaphore(limits.claims_at_once)
         metrics.slots.set(limits.slots)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -113,9 +117,10 @@ class Runner:
 
     async def _claim_and_carry(self, job_id: UUID, held: HeldJob) -> None:
         try:
-            claim = await self._jobs.claim(
-                job_id, worker=self._limits.name, lease_s=self._limits.lease_s
-            )
+            async with self._claims:
+                claim = await self._jobs.claim(
+                    job_id, worker=self._limits.name, lease_s=self._limits.lease_s
+                )
         except StoreUnavailableError as error:
             log.warning("claim.store_away", job_id=str(job_id), reason=str(error))
             await held.delivery.nak(after_s=STORE_AWAY_S)
