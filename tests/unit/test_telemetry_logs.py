@@ -19,7 +19,7 @@ from neurocards.telemetry import user_hash
 from neurocards.telemetry.logs import configure
 from neurocards.telemetry.redaction import REDACTED, Redactor
 
-BOT_TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw_"
+BOT_TOKEN = "4242:TEST_TOKEN_OF_THE_SIMULATED_BOT_0000"
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +107,7 @@ def test_a_secret_is_removed_wherever_it_stands() -> None:
         log.exception("request.failed", nested={"deep": ['pass"word']}, other="käse/==")
     logging.getLogger("asyncpg").error("postgresql://bot:hunter2@db:5432/neurocards")
     text = stream.getvalue()
-    for secret in ("AAHdqTcv", 'pass\\"word', "käse", "hunter2"):
+    for secret in ("SIMULATED_BOT", 'pass\\"word', "käse", "hunter2"):
         assert secret not in text
     assert text.count(REDACTED) == 4
     assert "Traceback" in _lines(stream)[0]["exception"]

@@ -41,6 +41,10 @@ class Outbox(Protocol):
 
     async def forget_updates(self, *, older_than_s: float, batch: int) -> int: ...
 
+    async def depth(self) -> tuple[int, float]:
+        """Tell how many messages wait and how old the oldest is, in seconds."""
+        ...
+
 
 class Publisher(Protocol):
     async def publish(self, messages: Sequence[OutboxMessage]) -> Collection[int]:

@@ -12,6 +12,7 @@ import fnmatch
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -36,7 +37,7 @@ class MemoryBroker:
         self.ack_wait_s = ack_wait_s
         self.messages_max = messages_max
         self.is_available = True
-        self.created = "1"
+        self.created = datetime(2026, 1, 1, tzinfo=UTC)
         self._messages: dict[UUID, _Message] = {}
         self._waiting: dict[str, deque[_Message]] = {}
         self._queues: list[MemoryJobQueue] = []
@@ -53,9 +54,9 @@ class MemoryBroker:
         """Forget all messages, as a server whose store was lost."""
         self._messages.clear()
         self._waiting.clear()
-        self.created = str(int(self.created) + 1)
+        self.created += timedelta(days=1)
 
-    async def stream_created(self) -> str:
+    async def stream_created(self) -> datetime:
         self.require_available()
         return self.created
 

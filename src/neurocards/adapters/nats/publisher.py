@@ -26,7 +26,8 @@ from neurocards.telemetry.metrics import CommonMetrics
 
 log = structlog.get_logger(__name__)
 
-PUBLISH_TIMEOUT_S = 5.0
+PUBLISH_TIMEOUT_S = 2.0
+"""Nobody answers a request that was under way when the connection broke."""
 _STORE_FAILED = 10077
 _ONE_PER_SUBJECT = "per subject"
 _NO_RESPONDERS = "503"

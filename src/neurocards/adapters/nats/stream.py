@@ -8,7 +8,8 @@ time of creation tells whether the broker has lost its memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import nats.errors
@@ -22,7 +23,7 @@ from neurocards.telemetry.metrics import CommonMetrics
 
 log = structlog.get_logger(__name__)
 
-API_TIMEOUT_S = 5.0
+API_TIMEOUT_S = 2.0
 MESSAGE_BYTES_MAX = 1024
 DUPLICATE_WINDOW_S = 120
 PULLS_WAITING_MAX = 4096
@@ -55,18 +56,25 @@ class JobStream:
         self._settings = settings
         self._ack_wait_s = ack_wait_s
         self._metrics = metrics
+        self._listeners: list[Callable[[], None]] = []
 
-    async def ensure(self) -> str:
-        """Make or change the stream if need be; give its time of creation, to be compared only."""
+    def on_made(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever the stream was missing and has been made here."""
+        self._listeners.append(listener)
+
+    async def ensure(self) -> datetime:
+        """Make or change the stream if need be; give the time of its creation."""
         wanted = self._wanted_stream()
         info = await self._find(f"STREAM.INFO.{STREAM}", _STREAM_NOT_FOUND)
         if info is None:
             self._tell("stream", "queue.stream_created", wanted)
             info = await self._call(f"STREAM.CREATE.{STREAM}", wanted)
+            for listener in self._listeners:
+                listener()
         elif changes := _changes(info["config"], wanted):
             self._tell("stream", "queue.stream_changed", changes)
             info = await self._call(f"STREAM.UPDATE.{STREAM}", info["config"] | changes)
-        return str(info["created"])
+        return datetime.fromisoformat(info["created"])
 
     async def ensure_consumer(self, pool: str) -> None:
         """Make or change the pool's consumer if need be, and the stream before it."""

@@ -1,0 +1,184 @@
+"""The reaper: finds what would wait for ever, and puts it into the outbox.
+
+Due retries, jobs whose worker is gone, jobs whose message got lost, and all of them when the
+broker has lost its memory. Once a day it makes partitions and forgets old updates. Every replica
+runs one: rows are locked by one of them and a second message for a job is harmless. It changes no
+job; a worker claims the job or finds that there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from neurocards.errors import NeurocardsError
+from neurocards.ports.clock import Clock
+from neurocards.ports.queue import Outbox
+from neurocards_bot.outbox_metrics import OutboxMetrics
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+BATCHES_PER_ROUND_MAX = 100
+HOUSEKEEPING_S = 24 * 3600.0
+HOUSEKEEPING_AGAIN_S = 600.0
+"""After a failure."""
+UPDATES_KEPT_S = 48 * 3600.0
+"""Telegram repeats an update for 24 hours at most."""
+UPDATES_BATCH = 1000
+STREAM_IS_NEW_S = 600.0
+JITTER_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the reaper knows from its earlier rounds."""
+
+    stream_created: datetime | None = None
+    housekeeping_due_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """`stream_created` is None while the broker is away."""
+
+    now: datetime
+    monotonic_s: float
+    stream_created: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    enqueue_everything: bool
+    keep_house: bool
+    reason: str = ""
+
+
+def decide(memory: Memory, seen: Observation) -> Decision:
+    """Tell what this round has to do beside what every round does."""
+    keep_house = seen.monotonic_s >= memory.housekeeping_due_s
+    created = seen.stream_created
+    if created is None or created == memory.stream_created:
+        return Decision(enqueue_everything=False, keep_house=keep_house)
+    if memory.stream_created is not None:
+        return Decision(True, keep_house, "StreamMadeAnew")
+    # What the broker forgot before this process began shows in the youth of its stream.
+    is_new = seen.now - created < timedelta(seconds=STREAM_IS_NEW_S)
+    return Decision(is_new, keep_house, "StreamIsYoung" if is_new else "")
+
+
+class Reaper:
+    def __init__(
+        self,
+        outbox: Outbox,
+        *,
+        stream_created: Callable[[], Awaitable[datetime]],
+        wake_relay: Callable[[], None],
+        clock: Clock,
+        metrics: OutboxMetrics,
+        every_s: float,
+        unseen_s: float,
+    ) -> None:
+        self._outbox = outbox
+        self._stream_created = stream_created
+        self._wake_relay = wake_relay
+        self._clock = clock
+        self._metrics = metrics
+        self._every_s = every_s
+        self._unseen_s = unseen_s
+        self._woken = asyncio.Event()
+        self._memory = Memory()
+
+    def wake(self) -> None:
+        """Say that the broker may have lost its memory."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Look round until cancelled."""
+        while True:
+            self._woken.clear()
+            await self.round()
+            # Replicas that started together should not work together.
+            wait_s = self._every_s * random.uniform(1 - JITTER_SHARE, 1 + JITTER_SHARE)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._woken.wait()
+
+    async def round(self) -> None:
+        """Gather, decide, apply; a duty that fails is told, counted and done again."""
+        seen = await self._gather()
+        decision = decide(self._memory, seen)
+        if decision.enqueue_everything:
+            log.warning("reaper.broker_forgot", reason=decision.reason)
+            if await self._did("everything", self._enqueue_everything):
+                self._remember_stream(seen)
+        else:
+            self._remember_stream(seen)
+        await self._did("due", self._enqueue_due)
+        if decision.keep_house:
+            done = await self._did("partitions", self._make_partitions)
+            done = await self._did("updates", self._forget_updates) and done
+            pause_s = HOUSEKEEPING_S if done else HOUSEKEEPING_AGAIN_S
+            self._memory = replace(self._memory, housekeeping_due_s=seen.monotonic_s + pause_s)
+
+    async def _gather(self) -> Observation:
+        created: datetime | None = None
+        try:
+            created = await self._stream_created()
+        except NeurocardsError as error:
+            log.debug("reaper.broker_away", reason=str(error))
+        except Exception:
+            log.exception("reaper.bug", duty="gather")
+        return Observation(self._clock.now(), self._clock.monotonic(), created)
+
+    def _remember_stream(self, seen: Observation) -> None:
+        if seen.stream_created is not None:
+            self._memory = replace(self._memory, stream_created=seen.stream_created)
+
+    async def _did(self, duty: str, work: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            await work()
+        except NeurocardsError as error:
+            log.warning("reaper.duty_failed", duty=duty, reason=str(error))
+        except Exception:
+            log.exception("reaper.bug", duty=duty)
+        else:
+            return True
+        self._metrics.reaper_failures_total.labels(duty).inc()
+        return False
+
+    async def _enqueue_everything(self) -> None:
+        self._enqueued(await self._outbox.enqueue_all(), "everything")
+
+    async def _enqueue_due(self) -> None:
+        for _ in range(BATCHES_PER_ROUND_MAX):
+            count = await self._outbox.enqueue_due(batch=BATCH, unseen_s=self._unseen_s)
+            self._enqueued(count, "due")
+            if count < BATCH:
+                return
+
+    def _enqueued(self, count: int, reason: str) -> None:
+        if count:
+            self._metrics.reaped_total.labels(reason).inc(count)
+            log.info("reaper.enqueued", count=count, reason=reason)
+            self._wake_relay()
+
+    async def _make_partitions(self) -> None:
+        made = await self._outbox.ensure_partitions()
+        if made:
+            log.info("reaper.partitions_made", count=made)
+
+    async def _forget_updates(self) -> None:
+        while True:
+            count = await self._outbox.forget_updates(
+                older_than_s=UPDATES_KEPT_S, batch=UPDATES_BATCH
+            )
+            self._metrics.updates_forgotten_total.inc(count)
+            if count < UPDATES_BATCH:
+                return

@@ -1,0 +1,225 @@
+"""The reaper finds what would wait for ever, and no error ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from neurocards.domain.jobs import JobStatus
+from neurocards.errors import StoreUnavailableError
+from neurocards.testing.clock import START, FakeClock
+from neurocards.testing.outbox import MemoryOutbox
+from neurocards.testing.queue import MemoryBroker
+from neurocards.testing.world import (
+    BOT_ID,
+    LEASE_S,
+    MemoryWorld,
+    accepted,
+    brought_to,
+    taken_messages,
+)
+from neurocards_bot.outbox_metrics import OutboxMetrics
+from neurocards_bot.reaper import (
+    HOUSEKEEPING_AGAIN_S,
+    HOUSEKEEPING_S,
+    UPDATES_BATCH,
+    Decision,
+    Memory,
+    Observation,
+    Reaper,
+    decide,
+)
+
+UNSEEN_S = 60.0
+OLD = START - timedelta(days=30)
+YOUNG = START - timedelta(seconds=30)
+
+
+class FlakyOutbox(MemoryOutbox):
+    failing: frozenset[str] = frozenset()
+    partitions_asked = 0
+
+    def _perhaps_fail(self, duty: str) -> None:
+        if duty in self.failing:
+            raise StoreUnavailableError("PostgreSQL is away")
+
+    async def enqueue_all(self) -> int:
+        self._perhaps_fail("everything")
+        return await super().enqueue_all()
+
+    async def enqueue_due(self, *, batch: int, unseen_s: float) -> int:
+        self._perhaps_fail("due")
+        return await super().enqueue_due(batch=batch, unseen_s=unseen_s)
+
+    async def ensure_partitions(self) -> int:
+        self._perhaps_fail("partitions")
+        self.partitions_asked += 1
+        return await super().ensure_partitions()
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.world = MemoryWorld(self.clock)
+        self.outbox = FlakyOutbox(self.world.database)
+        self.broker = MemoryBroker()
+        self.broker.created = OLD
+        self.wakes = 0
+        self.registry = CollectorRegistry()
+        self.reaper = Reaper(
+            self.outbox,
+            stream_created=self.broker.stream_created,
+            wake_relay=self._count_wake,
+            clock=self.clock,
+            metrics=OutboxMetrics(self.registry),
+            every_s=3600.0,
+            unseen_s=UNSEEN_S,
+        )
+
+    def _count_wake(self) -> None:
+        self.wakes += 1
+
+    def reaped(self, reason: str) -> float:
+        value = self.registry.get_sample_value("neurocards_reaper_jobs_total", {"reason": reason})
+        return value or 0.0
+
+
+async def test_a_job_whose_worker_is_gone_is_announced_again():
+    desk = Desk()
+    job = await brought_to(desk.world, JobStatus.RENDERING)
+    await taken_messages(desk.world)
+    await desk.reaper.round()
+    assert await taken_messages(desk.world) == []
+    desk.clock.advance(LEASE_S + 1)
+    await desk.reaper.round()
+    assert [message.job_id for message in await taken_messages(desk.world)] == [job.id]
+    assert desk.wakes == 1
+    assert desk.reaped("due") == 1
+
+
+async def test_a_job_that_nobody_claims_is_announced_again():
+    desk = Desk()
+    job_id = await accepted(desk.world)
+    await taken_messages(desk.world)
+    desk.clock.advance(UNSEEN_S + 1)
+    await desk.reaper.round()
+    assert [message.job_id for message in await taken_messages(desk.world)] == [job_id]
+
+
+async def test_a_round_without_anything_due_wakes_nobody():
+    desk = Desk()
+    await desk.reaper.round()
+    assert desk.wakes == 0
+
+
+async def test_when_the_broker_forgot_everything_all_jobs_are_announced_at_once():
+    desk = Desk()
+    waiting = await accepted(desk.world)
+    rendering = await brought_to(desk.world, JobStatus.RENDERING)
+    await taken_messages(desk.world)
+    await desk.reaper.round()
+    assert await taken_messages(desk.world) == []
+    desk.broker.wipe()
+    await desk.reaper.round()
+    announced = {message.job_id for message in await taken_messages(desk.world)}
+    assert announced == {waiting, rendering.id}
+    await desk.reaper.round()
+    assert await taken_messages(desk.world) == []
+
+
+async def test_a_loss_is_not_forgotten_because_postgresql_was_away_just_then():
+    desk = Desk()
+    await desk.reaper.round()
+    job_id = await accepted(desk.world)
+    await taken_messages(desk.world)
+    desk.broker.wipe()
+    desk.outbox.failing = frozenset({"everything", "due"})
+    await desk.reaper.round()
+    desk.outbox.failing = frozenset()
+    await desk.reaper.round()
+    assert {message.job_id for message in await taken_messages(desk.world)} == {job_id}
+
+
+async def test_a_broker_that_is_away_does_not_keep_the_reaper_from_its_other_duties():
+    desk = Desk()
+    job_id = await accepted(desk.world)
+    await taken_messages(desk.world)
+    desk.broker.go_away()
+    desk.clock.advance(UNSEEN_S + 1)
+    await desk.reaper.round()
+    assert [message.job_id for message in await taken_messages(desk.world)] == [job_id]
+
+
+async def test_one_failed_duty_does_not_stop_the_others_and_is_done_again_soon():
+    desk = Desk()
+    desk.outbox.failing = frozenset({"due", "partitions"})
+    await desk.reaper.round()
+    failures = desk.registry.get_sample_value(
+        "neurocards_reaper_failures_total", {"duty": "partitions"}
+    )
+    assert failures == 1
+    desk.outbox.failing = frozenset()
+    desk.clock.advance(HOUSEKEEPING_AGAIN_S + 1)
+    await desk.reaper.round()
+    assert desk.outbox.partitions_asked == 1
+
+
+async def test_partitions_are_made_at_the_start_and_then_daily():
+    desk = Desk()
+    for _ in range(3):
+        await desk.reaper.round()
+    assert desk.outbox.partitions_asked == 1
+    desk.clock.advance(HOUSEKEEPING_S + 1)
+    await desk.reaper.round()
+    assert desk.outbox.partitions_asked == 2
+
+
+async def test_updates_older_than_two_days_are_forgotten_however_many():
+    desk = Desk()
+    for number in range(2 * UPDATES_BATCH + 5):
+        await desk.world.orders.mark_applied(BOT_ID, number)
+    desk.clock.advance(49 * 3600)
+    await desk.world.orders.mark_applied(BOT_ID, 99_999)
+    await desk.reaper.round()
+    assert not await desk.world.orders.was_applied(BOT_ID, 1)
+    assert await desk.world.orders.was_applied(BOT_ID, 99_999)
+
+
+async def test_the_loop_looks_at_once_when_it_is_woken_and_survives_a_bug():
+    desk = Desk()
+    rounds = asyncio.Queue[None]()
+
+    async def broken() -> datetime:
+        rounds.put_nowait(None)
+        raise ZeroDivisionError
+
+    desk.reaper._stream_created = broken
+    task = asyncio.create_task(desk.reaper.run())
+    for _ in range(3):
+        await asyncio.wait_for(rounds.get(), timeout=20)
+        desk.reaper.wake()
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+
+
+@pytest.mark.parametrize(
+    ("known", "created", "reason"),
+    [
+        (None, None, ""),
+        (None, OLD, ""),
+        (None, YOUNG, "StreamIsYoung"),
+        (OLD, None, ""),
+        (OLD, OLD, ""),
+        (OLD, YOUNG, "StreamMadeAnew"),
+        (YOUNG, OLD, "StreamMadeAnew"),
+    ],
+)
+def test_what_the_age_of_the_stream_tells(
+    known: datetime | None, created: datetime | None, reason: str
+):
+    decision = decide(Memory(known, housekeeping_due_s=10.0), Observation(START, 5.0, created))
+    assert decision == Decision(bool(reason), keep_house=False, reason=reason)
