@@ -91,8 +91,9 @@ def _fitted(text: str, box: TextBox) -> tuple[ImageFont.FreeTypeFont, list[str]]
     while True:
         font = typeface(max(8, round(size)))
         lines = _wrapped(text, font, box.width)
-        fits = len(lines) * font.size * LINE_HEIGHT <= box.height
-        if fits or size <= box.size * SIZE_SHARE_MIN:
+        high_enough = len(lines) * font.size * LINE_HEIGHT <= box.height
+        wide_enough = all(_fits(word, font, box.width) for word in text.split())
+        if (high_enough and wide_enough) or size <= box.size * SIZE_SHARE_MIN:
             return font, lines[: max(1, int(box.height / (font.size * LINE_HEIGHT)))]
         size *= SIZE_STEP
 
