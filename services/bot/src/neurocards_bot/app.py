@@ -1,83 +1,53 @@
-"""The composition root: everything is built here, once, and handed to constructors."""
+"""The composition root: what the bot consists of, in the order in which it is opened."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from functools import partial
 
-from aiogram import Bot, Dispatcher
-from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
-from neurocards.adapters.media.photos import SubprocessPhotoInspector
 from neurocards.adapters.nats.connection import NatsConnection
-from neurocards.adapters.nats.hints import NatsHints
-from neurocards.adapters.postgres import (
-    Database,
-    JobReports,
-    PostgresDialogueStore,
-    PostgresOrderStore,
-    PostgresTemplateStore,
-    open_database,
-)
-from neurocards.adapters.postgres.dialogues import LOCK_POOL_SIZE, LOCK_TIMEOUT_S
 from neurocards.migrate import migrations_folder, read_migrations
 from neurocards.telemetry.probes import ProbeServer
-from neurocards.translations import Translations
-from neurocards_bot.accounts import Accounts
+from neurocards_bot import assembly
 from neurocards_bot.clock import SystemClock
-from neurocards_bot.dispatching import ALLOWED_UPDATES, build_dispatcher
+from neurocards_bot.dispatching import ALLOWED_UPDATES
 from neurocards_bot.health import TelegramCheck, build_readiness
-from neurocards_bot.http.callbacks import CallbackReceiver, callback_routes
+from neurocards_bot.http.callbacks import callback_routes
 from neurocards_bot.http.queue_stats import health_routes, queue_stats_routes
-from neurocards_bot.http.server import HttpServer, build_app
 from neurocards_bot.http.webhook import webhook_routes
-from neurocards_bot.lifecycle import Helper, Source, run_until
+from neurocards_bot.lifecycle import run_until
 from neurocards_bot.messages import LateEdits
 from neurocards_bot.metrics import BotMetrics
-from neurocards_bot.order_texts import OrderTexts
-from neurocards_bot.ordering import Ordering
-from neurocards_bot.outbound import make_bot, make_session
-from neurocards_bot.photo_texts import PhotoTexts
-from neurocards_bot.photos import PhotoIntake
-from neurocards_bot.polling import Poller
 from neurocards_bot.processing import UpdateProcessor
 from neurocards_bot.registration import Registration
-from neurocards_bot.settings import BotSettings, Mode
-from neurocards_bot.templates import CachedTemplates
+from neurocards_bot.settings import BotSettings
 from neurocards_bot.texts import Texts
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    orders: PostgresOrderStore
-    dialogues: PostgresDialogueStore
-    templates: CachedTemplates
-    reports: JobReports
 
 
 async def run(settings: BotSettings, stop: asyncio.Event) -> None:
     """Run the bot until `stop` is set."""
     registry = CollectorRegistry()
     metrics, clock = BotMetrics(registry), SystemClock()
+    translations = assembly.make_translations()
+    texts = Texts(translations, support_handle=settings.offer.support_handle)
+    late_edits = LateEdits(metrics.edits_dropped_total.inc)
     async with AsyncExitStack() as stack:
-        stores = await _open_stores(stack, settings, metrics, clock)
+        stores = await assembly.open_stores(stack, settings, metrics, clock)
         queue = NatsConnection(settings.broker, name="neurocards-bot", metrics=metrics)
         await stack.enter_async_context(queue)
-        bots = _open_bots(stack, settings, metrics)
-        late_edits = LateEdits(metrics.edits_dropped_total.inc)
-        texts = Texts(_translations(), support_handle=settings.offer.support_handle)
-        dispatcher = _dispatcher(
+        bots = assembly.open_bots(stack, settings, metrics)
+        relay, reaper = assembly.make_outbox_loops(settings, stores.outbox, queue, clock, metrics)
+        dispatcher = assembly.make_dispatcher(
             settings,
             stores=stores,
             clock=clock,
             late_edits=late_edits,
             texts=texts,
+            translations=translations,
             metrics=metrics,
+            wake_relay=relay.wake,
         )
         processor = UpdateProcessor(dispatcher, stores.orders, texts, metrics)
         readiness, health = build_readiness(
@@ -86,16 +56,15 @@ async def run(settings: BotSettings, stop: asyncio.Event) -> None:
             queue=queue.check,
             telegram=TelegramCheck(bots, clock),
         )
-        callbacks = _callbacks(settings, queue, clock, metrics)
         routes = [
-            webhook_routes(bots, processor, secret=_webhook_secret(settings)),
-            callback_routes(callbacks),
+            webhook_routes(bots, processor, secret=assembly.webhook_secret(settings)),
+            callback_routes(assembly.make_callbacks(settings, queue, clock, metrics)),
             queue_stats_routes(
                 stores.orders, clock, workers_configured=settings.offer.workers_configured
             ),
             health_routes(health),
         ]
-        server = _server(settings, routes, metrics)
+        server = assembly.make_server(settings, routes, metrics)
         await stack.enter_async_context(ProbeServer(settings.telemetry, readiness, registry))
         registrations = [
             Registration(bot, texts, metrics, allowed_updates=ALLOWED_UPDATES)
@@ -103,162 +72,13 @@ async def run(settings: BotSettings, stop: asyncio.Event) -> None:
         ]
         await run_until(
             stop,
-            sources=[server, *_pollers(settings, bots, registrations, processor)],
-            helpers=_webhook_keepers(settings, registrations),
+            sources=[server, *assembly.make_pollers(settings, bots, registrations, processor)],
+            helpers=[
+                relay.run,
+                reaper.run,
+                *assembly.make_webhook_keepers(settings, registrations),
+            ],
             late_edits=late_edits,
             readiness=readiness,
             drain_s=settings.intake.drain_s,
         )
-
-
-async def _open_stores(
-    stack: AsyncExitStack, settings: BotSettings, metrics: BotMetrics, clock: SystemClock
-) -> Stores:
-    def observe(query_name: str, seconds: float) -> None:
-        metrics.database_query_seconds.labels(query_name).observe(seconds)
-
-    database = await stack.enter_async_context(
-        open_database(settings.database, application_name="neurocards-bot", observe=observe)
-    )
-    locks = await stack.enter_async_context(
-        open_database(
-            settings.database,
-            application_name="neurocards-bot-locks",
-            observe=observe,
-            size=LOCK_POOL_SIZE,
-            lock_timeout_s=LOCK_TIMEOUT_S,
-        )
-    )
-    for name, pool in {"main": database, "locks": locks}.items():
-        _watch_connections(name, pool, metrics)
-    return Stores(
-        orders=PostgresOrderStore(database),
-        dialogues=PostgresDialogueStore(database, locks=locks),
-        templates=CachedTemplates(PostgresTemplateStore(database), clock),
-        reports=JobReports(database),
-    )
-
-
-def _watch_connections(name: str, pool: Database, metrics: BotMetrics) -> None:
-    gauge = metrics.database_connections
-    gauge.labels(name, "used").set_function(lambda: pool.connections()[0])
-    gauge.labels(name, "idle").set_function(lambda: pool.connections()[1])
-
-
-def _open_bots(stack: AsyncExitStack, settings: BotSettings, metrics: BotMetrics) -> dict[int, Bot]:
-    session = make_session(
-        settings.telegram.telegram_api_url,
-        connections_max=settings.intake.connection_pool_size,
-        metrics=metrics,
-    )
-    stack.push_async_callback(session.close)
-    tokens = settings.telegram.tokens_by_bot_id
-    return {bot_id: make_bot(token, session) for bot_id, token in tokens.items()}
-
-
-def _translations() -> Translations:
-    return Translations.load("neurocards_bot", "neurocards_bot")
-
-
-def _dispatcher(
-    settings: BotSettings,
-    *,
-    stores: Stores,
-    clock: SystemClock,
-    late_edits: LateEdits,
-    texts: Texts,
-    metrics: BotMetrics,
-) -> Dispatcher:
-    offer = settings.offer
-    ordering = Ordering(
-        stores.orders,
-        stores.templates,
-        clock=clock,
-        prices=offer.prices,
-        pool=settings.broker.pool,
-        job_deadline_s=settings.timings.job_deadline_s,
-        wake_relay=lambda: None,
-    )
-    accounts = Accounts(
-        stores.orders,
-        prices=offer.prices,
-        welcome_credits=offer.welcome_credits,
-        wake_relay=lambda: None,
-    )
-    return build_dispatcher(
-        orders=stores.orders,
-        dialogues=stores.dialogues,
-        templates=stores.templates,
-        ordering=ordering,
-        accounts=accounts,
-        intake=PhotoIntake(SubprocessPhotoInspector()),
-        late_edits=late_edits,
-        texts=texts,
-        order_texts=OrderTexts(_translations(), support_handle=offer.support_handle),
-        photo_texts=PhotoTexts(_translations()),
-        metrics=metrics,
-    )
-
-
-def _callbacks(
-    settings: BotSettings, queue: NatsConnection, clock: SystemClock, metrics: BotMetrics
-) -> CallbackReceiver:
-    return CallbackReceiver(
-        NatsHints(queue),
-        clock,
-        metrics,
-        secret=_revealed(settings.address.callback_secret),
-        provider_key=_revealed(settings.intake.kie_webhook_key),
-    )
-
-
-def _server(settings: BotSettings, routes: Sequence[APIRouter], metrics: BotMetrics) -> HttpServer:
-    intake = settings.intake
-    return HttpServer(
-        build_app(routes, metrics),
-        host=intake.http_host,
-        port=intake.http_port,
-        drain_s=intake.drain_s,
-    )
-
-
-def _pollers(
-    settings: BotSettings,
-    bots: Mapping[int, Bot],
-    registrations: Sequence[Registration],
-    processor: UpdateProcessor,
-) -> list[Source]:
-    if settings.mode is not Mode.POLLING:
-        return []
-    return [
-        Poller(
-            bot,
-            processor,
-            allowed_updates=ALLOWED_UPDATES,
-            concurrency=settings.intake.polling_concurrency,
-            prepare=registration.remove_webhook,
-        )
-        for bot, registration in zip(bots.values(), registrations, strict=True)
-    ]
-
-
-def _webhook_keepers(settings: BotSettings, registrations: Sequence[Registration]) -> list[Helper]:
-    secret, base_url = _webhook_secret(settings), settings.address.public_base_url
-    if secret is None or base_url is None:
-        return []
-    connections_max = settings.intake.webhook_connections_max
-    return [
-        partial(registration.keep_webhook, base_url, secret=secret, connections_max=connections_max)
-        for registration in registrations
-    ]
-
-
-def _webhook_secret(settings: BotSettings) -> str | None:
-    """Give the secret in webhook mode only: while we poll, every webhook call is refused."""
-    if settings.mode is not Mode.WEBHOOK:
-        return None
-    return _revealed(settings.intake.webhook_secret)
-
-
-def _revealed(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None

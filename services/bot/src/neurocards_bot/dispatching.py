@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiogram import Dispatcher, F, Router
-from aiogram.enums import ChatType
+from aiogram import Dispatcher, Router
 from aiogram.fsm.middleware import FSMContextMiddleware
 
 from neurocards.ports.jobs import TemplateStore
@@ -28,7 +27,7 @@ from neurocards_bot.handlers import (
 )
 from neurocards_bot.messages import LateEdits
 from neurocards_bot.metrics import BotMetrics
-from neurocards_bot.middlewares import ApplyOnce, InspectPhoto, KnownUser
+from neurocards_bot.middlewares import ApplyOnce, InspectPhoto, KnownUser, PrivateOnly
 from neurocards_bot.order_texts import OrderTexts
 from neurocards_bot.ordering import Ordering
 from neurocards_bot.photo_texts import PhotoTexts
@@ -76,14 +75,14 @@ def _dialogue_router(
     metrics: BotMetrics,
 ) -> Router:
     router = Router(name="dialogue")
-    router.message.filter(F.chat.type == ChatType.PRIVATE)
-    router.callback_query.filter(F.message.chat.type == ChatType.PRIVATE)
-    router.my_chat_member.filter(F.chat.type == ChatType.PRIVATE)
     isolated = FSMContextMiddleware(DialogueStorage(dialogues), DialogueIsolation(dialogues))
     duplicates = metrics.updates_total.labels("any", "duplicate")
     around = (isolated, ApplyOnce(orders, duplicates.inc), KnownUser(accounts))
+    observers = (router.message, router.callback_query, router.my_chat_member)
+    for observer in observers:
+        observer.outer_middleware(PrivateOnly())
     router.message.outer_middleware(InspectPhoto(intake, dialogues))
-    for observer in (router.message, router.callback_query, router.my_chat_member):
+    for observer in observers:
         for middleware in around:
             observer.outer_middleware(middleware)
     features = (account, cancellation, history, menu, photo, description, otherwise)

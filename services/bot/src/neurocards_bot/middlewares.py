@@ -1,7 +1,8 @@
 """What happens around every handler of a dialogue, from the outside in.
 
-Photo inspected (no lock is held while bytes travel) -> dialogue locked -> update applied once ->
-user known -> handler. The confirm button goes past all of it: its one statement does the same.
+Private chats only -> photo inspected (no lock is held while bytes travel) -> dialogue locked ->
+update applied once -> user known -> handler. The confirm button goes past all of it: its one
+statement does the same.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiogram import BaseMiddleware, Bot
-from aiogram.types import Message, TelegramObject, Update
+from aiogram.dispatcher.event.bases import UNHANDLED
+from aiogram.enums import ChatType
+from aiogram.types import Chat, Message, TelegramObject, Update
 from aiogram.types import User as TelegramUser
 
 from neurocards.domain.orders import INTERFACE_LANGUAGES
@@ -22,6 +25,16 @@ from neurocards_bot.photos import Photo, PhotoIntake, photo_of
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 
 DEFAULT_LANGUAGE = "ru"
+
+
+class PrivateOnly(BaseMiddleware):
+    """Leaves groups and channels alone, before anything is fetched, locked or stored."""
+
+    async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
+        chat: Chat | None = data.get("event_chat")
+        if chat is None or chat.type != ChatType.PRIVATE:
+            return UNHANDLED
+        return await handler(event, data)
 
 
 class InspectPhoto(BaseMiddleware):

@@ -14,6 +14,7 @@ import structlog
 from aiogram import Bot
 from aiogram.client.default import DefaultBotProperties
 from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.session.base import BaseSession
 from aiogram.client.session.middlewares.base import (
     BaseRequestMiddleware,
     NextRequestMiddlewareType,
@@ -90,7 +91,7 @@ def make_session(api_url: str, *, connections_max: int, metrics: BotMetrics) -> 
     return session
 
 
-def make_bot(token: str, session: AiohttpSession) -> Bot:
+def make_bot(token: str, session: BaseSession) -> Bot:
     defaults = DefaultBotProperties(
         parse_mode=ParseMode.HTML, link_preview=LinkPreviewOptions(is_disabled=True)
     )
