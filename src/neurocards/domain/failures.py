@@ -114,6 +114,15 @@ _OPENAI_VIOLATION_CODES = frozenset(
 )
 UNUSABLE_SCRIPT_CODE = "unusable_script"
 """Our own code: an answer in the right form that is cut, empty or not a script."""
+_OPENAI_BILLING_CODES = frozenset(
+    {
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "organization_usage_limit_exceeded",
+    }
+)
 _OPENAI_TEMPORARY_CODES = frozenset({"server_error", "vector_store_timeout", UNUSABLE_SCRIPT_CODE})
 
 
@@ -154,7 +163,9 @@ def _kie_class(failure: Failure, text: str) -> FailureClass:
 
 def _openai_class(failure: Failure, text: str) -> FailureClass:
     status = failure.http_status or 0
-    if failure.kind == "insufficient_quota" or _BILLING_TEXT.search(text):
+    if failure.kind == "insufficient_quota" or failure.code in _OPENAI_BILLING_CODES:
+        return FailureClass.BILLING
+    if _BILLING_TEXT.search(text):
         return FailureClass.BILLING
     if failure.code in _OPENAI_VIOLATION_CODES or _VIOLATION_TEXT.search(text):
         return FailureClass.USER_VIOLATION
