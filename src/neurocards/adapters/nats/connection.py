@@ -54,6 +54,7 @@ class NatsConnection:
         self._supervisor: asyncio.Task[None] | None = None
         self._connected_once = asyncio.Event()
         self._failure_told = False
+        self._closing = False
         self._listeners: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> Self:
@@ -78,6 +79,7 @@ class NatsConnection:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._closing = True
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.wait({self._supervisor})
@@ -159,7 +161,8 @@ class NatsConnection:
 
     async def _on_disconnected(self) -> None:
         self._metrics.queue_connected.set(0)
-        log.warning("queue.disconnected")
+        if not self._closing:
+            log.warning("queue.disconnected")
 
     async def _on_reconnected(self) -> None:
         self._metrics.queue_reconnects_total.inc()
