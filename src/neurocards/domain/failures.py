@@ -125,6 +125,13 @@ _OPENAI_BILLING_CODES = frozenset(
 )
 _OPENAI_TEMPORARY_CODES = frozenset({"server_error", "vector_store_timeout", UNUSABLE_SCRIPT_CODE})
 
+_CLASS_OF_SOURCE = {
+    FailureSource.NETWORK: FailureClass.TEMPORARY,
+    FailureSource.PHOTO: FailureClass.USER_VIOLATION,
+    FailureSource.NEUROCARDS: FailureClass.UNKNOWN,
+}
+"""Where the words say nothing more."""
+
 
 def classify(failure: Failure) -> ClassifiedFailure:
     """Name the class of an error."""
@@ -138,19 +145,13 @@ def classify(failure: Failure) -> ClassifiedFailure:
 
 
 def _class_of(failure: Failure, text: str) -> FailureClass:
-    match failure.source:
-        case FailureSource.NETWORK:
-            return FailureClass.TEMPORARY
-        case FailureSource.PHOTO:
-            return FailureClass.USER_VIOLATION
-        case FailureSource.OPENAI:
-            return _openai_class(failure, text)
-        case FailureSource.TELEGRAM:
-            return _telegram_class(failure)
-        case FailureSource.NEUROCARDS:
-            return FailureClass.UNKNOWN
-        case FailureSource.KIE:
-            return _kie_class(failure, text)
+    if failure.source in _CLASS_OF_SOURCE:
+        return _CLASS_OF_SOURCE[failure.source]
+    if failure.source is FailureSource.OPENAI:
+        return _openai_class(failure, text)
+    if failure.source is FailureSource.TELEGRAM:
+        return _telegram_class(failure)
+    return _kie_class(failure, text)
 
 
 def _kie_class(failure: Failure, text: str) -> FailureClass:
