@@ -15,6 +15,7 @@ from aiogram.types import User as TelegramUser
 from prometheus_client import CollectorRegistry
 
 from neurocards.domain.orders import PriceList
+from neurocards.ports.providers import PhotoInspector
 from neurocards.testing.clock import FakeClock
 from neurocards.testing.providers import FakePhotoInspector
 from neurocards.testing.world import MemoryWorld
@@ -122,7 +123,13 @@ class RecordedEdits(LateEdits):
 class Desk:
     """One bot with everything behind it; `tell` gives it an update as Telegram would."""
 
-    def __init__(self, world: MemoryWorld | None = None, *, welcome_credits: int = 3) -> None:
+    def __init__(
+        self,
+        world: MemoryWorld | None = None,
+        *,
+        welcome_credits: int = 3,
+        inspector: PhotoInspector | None = None,
+    ) -> None:
         self.world = world or MemoryWorld(FakeClock())
         self.telegram = ScriptedTelegram()
         self.telegram.files["photo"] = b"a photo"
@@ -154,7 +161,7 @@ class Desk:
                 welcome_credits=welcome_credits,
                 wake_relay=self._wake,
             ),
-            intake=PhotoIntake(self.inspector),
+            intake=PhotoIntake(inspector or self.inspector),
             late_edits=self.edits,
             texts=texts,
             order_texts=OrderTexts(translations, support_handle="@support"),

@@ -20,7 +20,7 @@ class Person:
 
     def __init__(self, client: httpx.AsyncClient, user_id: int, *, bot_id: int) -> None:
         """`client` has the simulator's base URL."""
-        self._client = client
+        self.simulator = client
         self.id = user_id
         self._bot = {"bot": bot_id}
         self.bot_id = bot_id
@@ -39,7 +39,7 @@ class Person:
         """Upload files as photo, document, video, album and so on."""
         field = "files" if kind == "album" else "file"
         uploads = [(field, (file.name, file.read_bytes())) for file in files]
-        reply = await self._client.post(
+        reply = await self.simulator.post(
             f"/sim/chats/{self.id}/send",
             params=self._bot,
             data={"kind": kind, **fields},
@@ -48,7 +48,7 @@ class Person:
         return _update_ids(reply)
 
     async def _send(self, message: dict[str, Any]) -> list[int]:
-        reply = await self._client.post(
+        reply = await self.simulator.post(
             f"/sim/chats/{self.id}/send", params=self._bot, json=message
         )
         return _update_ids(reply)
@@ -76,7 +76,7 @@ class Person:
         """Wait for what the bot answers to a press: {text, show_alert, ...}."""
         async with asyncio.timeout(WAIT_S_MAX):
             while True:
-                reply = await self._client.get(
+                reply = await self.simulator.get(
                     f"/sim/callback_queries/{query['callback_query_id']}"
                 )
                 answers: list[dict[str, Any]] = reply.raise_for_status().json()["answers"]
@@ -92,7 +92,7 @@ class Person:
 
     async def messages(self) -> list[Message]:
         """Read the chat as it stands, oldest first."""
-        reply = await self._client.get(f"/sim/chats/{self.id}", params=self._bot)
+        reply = await self.simulator.get(f"/sim/chats/{self.id}", params=self._bot)
         found: list[Message] = reply.raise_for_status().json()["messages"]
         return found
 
@@ -121,7 +121,7 @@ class Person:
         return await self.sees(lambda message: words in (message["text"] or ""), what=words)
 
     async def _post(self, path: str, body: dict[str, Any]) -> Any:
-        reply = await self._client.post(path, params=self._bot, json=body)
+        reply = await self.simulator.post(path, params=self._bot, json=body)
         return reply.raise_for_status().json()
 
 

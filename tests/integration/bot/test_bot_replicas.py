@@ -1,0 +1,130 @@
+"""Several replicas of the bot on one database: any of them can take any update."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from neurocards.domain.buttons import short_id
+from neurocards_bot.http.webhook import SECRET_HEADER
+from neurocards_bot.ordering import draft_id
+from support.bot_desk import message, press
+from support.bot_process import BOT_ID, SECRET, BotProcess, running_bot
+from support.telegram_person import Person
+
+
+@pytest.fixture
+def mode() -> str:
+    return "webhook"
+
+
+@pytest.fixture
+async def replicas(
+    environment: dict[str, str], style: str, tmp_path: Path
+) -> AsyncIterator[list[BotProcess]]:
+    """Two bots; the simulator's own deliveries reach neither, the tests bring the updates."""
+    async with AsyncExitStack() as stack:
+        started = [stack.enter_async_context(running_bot(tmp_path, environment)) for _ in range(2)]
+        yield list(await asyncio.gather(*started))
+
+
+async def bring(bot: BotProcess, update: dict[str, Any]) -> httpx.Response:
+    async with httpx.AsyncClient(timeout=60) as client:
+        return await client.post(
+            f"{bot.url}/telegram/{BOT_ID}", json=update, headers={SECRET_HEADER: SECRET}
+        )
+
+
+async def photo_of(person: Person, photo: Path) -> dict[str, Any]:
+    """Give a photo message whose file the simulator knows."""
+    await person.send_files("photo", photo)
+    sent = (await person.messages())[-1]
+    return {
+        "photo": [
+            {
+                "file_id": sent["media"]["file_id"],
+                "file_unique_id": "u",
+                "width": sent["media"]["width"],
+                "height": sent["media"]["height"],
+            }
+        ]
+    }
+
+
+def confirm(update_id: int, photo_update_id: int, message_id: int) -> dict[str, Any]:
+    data = f"ok|{short_id(draft_id(BOT_ID, photo_update_id))}"
+    return {"update_id": update_id, "callback_query": press(data, message_id=message_id)}
+
+
+def template(update_id: int, photo_update_id: int, message_id: int) -> dict[str, Any]:
+    data = f"tc|{short_id(draft_id(BOT_ID, photo_update_id))}|test_style"
+    return {"update_id": update_id, "callback_query": press(data, message_id=message_id)}
+
+
+async def test_a_dialogue_begun_on_one_replica_ends_on_another(
+    replicas: list[BotProcess], person: Person, photo: Path, pool: asyncpg.Pool
+):
+    first, second = replicas
+    content = await photo_of(person, photo)
+    await bring(first, {"update_id": 9001, "message": message(**content)})
+    menu = await person.reads("Фото принято")
+    described = {"update_id": 9002, "message": message(text="Чайник")}
+    assert (await bring(second, described)).status_code == 200
+    await bring(first, template(9003, 9001, menu["message_id"]))
+    reply = await bring(second, confirm(9004, 9001, menu["message_id"]))
+    assert "Принято" in reply.json()["text"]
+    job = await pool.fetchrow("SELECT caption, template_id, status FROM jobs")
+    assert job is not None
+    assert tuple(job) == ("Чайник", "test_style", "queued")
+
+
+async def test_an_update_that_reaches_two_replicas_at_once_has_one_effect(
+    replicas: list[BotProcess], person: Person, photo: Path, pool: asyncpg.Pool
+):
+    content = await photo_of(person, photo)
+    update = {"update_id": 9001, "message": message(**content)}
+    replies = await asyncio.gather(*(bring(bot, update) for bot in replicas * 3))
+    assert {reply.status_code for reply in replies} == {200}
+    assert await pool.fetchval("SELECT count(*) FROM drafts") == 1
+    menus = [m for m in await person.from_bot() if "Фото принято" in m["text"]]
+    assert len(menus) == 1
+    assert await pool.fetchval("SELECT balance FROM users") == 3
+
+
+async def test_twenty_presses_on_two_replicas_make_one_job_and_one_charge(
+    replicas: list[BotProcess], person: Person, photo: Path, pool: asyncpg.Pool
+):
+    content = await photo_of(person, photo)
+    await bring(replicas[0], {"update_id": 9001, "message": message(**content)})
+    menu = await person.reads("Фото принято")
+    await bring(replicas[0], template(9002, 9001, menu["message_id"]))
+    presses = [confirm(9100 + number, 9001, menu["message_id"]) for number in range(20)]
+    replies = await asyncio.gather(
+        *(bring(replicas[number % 2], press) for number, press in enumerate(presses))
+    )
+    told = sorted(reply.json()["text"] for reply in replies)
+    assert sum("Принято" in text for text in told) == 1
+    assert sum("уже принят" in text for text in told) == 19
+    assert await pool.fetchval("SELECT count(*) FROM jobs") == 1
+    assert await pool.fetchval("SELECT count(*) FROM ledger WHERE kind = 'charge'") == 2
+    assert await pool.fetchval("SELECT balance FROM users") == 2
+
+
+async def test_updates_out_of_order_and_twice_end_in_the_same_state(
+    replicas: list[BotProcess], person: Person, photo: Path, pool: asyncpg.Pool
+):
+    content = await photo_of(person, photo)
+    start = {"update_id": 9001, "message": message(text="/start")}
+    order = {"update_id": 9002, "message": message(**content)}
+    for number, update in enumerate((order, start, order, start)):
+        assert (await bring(replicas[number % 2], update)).status_code == 200
+    assert await pool.fetchval("SELECT count(*) FROM drafts") == 1
+    assert await pool.fetchval("SELECT balance FROM users") == 3
+    assert await pool.fetchval("SELECT count(*) FROM updates") == 2
