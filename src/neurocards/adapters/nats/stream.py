@@ -67,12 +67,14 @@ class JobStream:
         wanted = self._wanted_stream()
         info = await self._find(f"STREAM.INFO.{STREAM}", _STREAM_NOT_FOUND)
         if info is None:
-            self._tell("stream", "queue.stream_created", wanted)
+            self._metrics.queue_ensured_total.labels("stream").inc()
+            log.info("queue.stream_made", stream=STREAM, config=wanted)
             info = await self._call(f"STREAM.CREATE.{STREAM}", wanted)
             for listener in self._listeners:
                 listener()
         elif changes := _changes(info["config"], wanted):
-            self._tell("stream", "queue.stream_changed", changes)
+            self._metrics.queue_ensured_total.labels("stream").inc()
+            log.info("queue.stream_changed", stream=STREAM, changes=changes)
             info = await self._call(f"STREAM.UPDATE.{STREAM}", info["config"] | changes)
         return datetime.fromisoformat(info["created"])
 
@@ -85,8 +87,8 @@ class JobStream:
         changes = wanted if info is None else _changes(info["config"], wanted)
         if not changes:
             return
-        event = "queue.consumer_created" if info is None else "queue.consumer_changed"
-        self._tell("consumer", event, changes)
+        self._metrics.queue_ensured_total.labels("consumer").inc()
+        log.info("queue.consumer_set", consumer=name, made=info is None, changes=changes)
         config = (info["config"] if info else {}) | changes
         request = {"stream_name": STREAM, "config": config}
         await self._call(f"CONSUMER.CREATE.{STREAM}.{name}.{wanted['filter_subject']}", request)
@@ -125,10 +127,6 @@ class JobStream:
             "max_ack_pending": self._settings.max_ack_pending,
             "max_waiting": PULLS_WAITING_MAX,
         }
-
-    def _tell(self, thing: str, event: str, changes: Mapping[str, Any]) -> None:
-        self._metrics.queue_ensured_total.labels(thing).inc()
-        log.info(event, stream=STREAM, changes=dict(changes))
 
     async def _find(self, subject: str, not_found: int) -> dict[str, Any] | None:
         try:
