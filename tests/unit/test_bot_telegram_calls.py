@@ -1,0 +1,210 @@
+"""Calls to Telegram: what is repeated, what is not, what is registered, and edits that may wait."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiogram.exceptions import (
+    TelegramBadRequest,
+    TelegramNetworkError,
+    TelegramRetryAfter,
+    TelegramServerError,
+)
+from aiogram.methods import EditMessageText, SendMessage, SetWebhook
+from prometheus_client import CollectorRegistry
+
+from neurocards.testing.clock import FakeClock
+from neurocards.translations import Translations
+from neurocards_bot.messages import LateEdits, show
+from neurocards_bot.metrics import BotMetrics
+from neurocards_bot.outbound import Outbound, make_bot
+from neurocards_bot.registration import Registration
+from neurocards_bot.screens import Screen
+from neurocards_bot.texts import Texts
+from support.bot_desk import ScriptedTelegram
+
+SEND = SendMessage(chat_id=1, text="x")
+EDIT = EditMessageText(chat_id=1, message_id=2, text="x")
+
+
+class Line:
+    """A bot whose session has the real middleware and a scripted other end."""
+
+    def __init__(self) -> None:
+        self.metrics = BotMetrics(CollectorRegistry())
+        self.telegram = ScriptedTelegram()
+        self.pauses: list[float] = []
+        self.telegram.middleware(Outbound(self.metrics, sleep=self._sleep))
+        self.bot = make_bot("4242:TOKEN", self.telegram)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+    def sent(self, kind: str, success: str) -> float:
+        return float(self.metrics.notifications_sent_total.labels(kind, success)._value.get())
+
+
+@pytest.fixture
+def line() -> Line:
+    return Line()
+
+
+async def test_a_short_wait_that_telegram_asks_for_is_kept(line: Line):
+    line.telegram.faults["sendMessage"] = [
+        TelegramRetryAfter(method=SEND, message="Too Many Requests", retry_after=2)
+    ]
+    await line.bot.send_message(1, "x")
+    assert line.pauses == [2]
+    assert (line.sent("sendMessage", "true"), line.sent("sendMessage", "false")) == (1, 1)
+
+
+async def test_a_long_wait_is_the_caller_s_matter(line: Line):
+    line.telegram.faults["sendMessage"] = [
+        TelegramRetryAfter(method=SEND, message="Too Many Requests", retry_after=30)
+    ]
+    with pytest.raises(TelegramRetryAfter):
+        await line.bot.send_message(1, "x")
+    assert line.pauses == []
+
+
+async def test_waits_end_after_a_few_tries(line: Line):
+    line.telegram.faults["sendMessage"] = [
+        TelegramRetryAfter(method=SEND, message="Too Many Requests", retry_after=1)
+        for _ in range(10)
+    ]
+    with pytest.raises(TelegramRetryAfter):
+        await line.bot.send_message(1, "x")
+    assert line.pauses == [1, 1]
+
+
+async def test_a_message_that_may_have_been_sent_is_not_sent_again(line: Line):
+    line.telegram.faults["sendMessage"] = [TelegramNetworkError(method=SEND, message="reset")]
+    with pytest.raises(TelegramNetworkError):
+        await line.bot.send_message(1, "x")
+    assert len(line.telegram.calls) == 1
+
+
+async def test_an_edit_is_repeated_after_a_broken_connection(line: Line):
+    line.telegram.faults["editMessageText"] = [TelegramNetworkError(method=EDIT, message="reset")]
+    await line.bot.edit_message_text("x", chat_id=1, message_id=2)
+    assert len(line.telegram.calls) == 2
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "message is not modified: specified new message content and reply markup are exactly",
+        "message to edit not found",
+        "message can't be edited",
+        "there is no text in the message to edit",
+    ],
+)
+async def test_an_edit_without_anything_to_edit_is_silent(line: Line, reason: str):
+    line.telegram.faults["editMessageText"] = [
+        TelegramBadRequest(method=EDIT, message=f"Bad Request: {reason}")
+    ]
+    await show(line.bot, 1, 2, Screen("x"))
+
+
+async def test_an_edit_that_is_wrong_is_an_error(line: Line):
+    line.telegram.faults["editMessageText"] = [
+        TelegramBadRequest(method=EDIT, message="Bad Request: can't parse entities")
+    ]
+    with pytest.raises(TelegramBadRequest):
+        await show(line.bot, 1, 2, Screen("x"))
+
+
+class TestLateEdits:
+    async def test_an_edit_is_carried_out_and_the_rest_before_the_end(self, line: Line):
+        edits = LateEdits(lambda: None)
+        task = asyncio.create_task(edits.run())
+        for number in range(5):
+            edits.submit(line.bot, 1, number, Screen("x"))
+        edits.drain()
+        await asyncio.wait_for(task, timeout=20)
+        assert len(line.telegram.called("editMessageText")) == 5
+
+    async def test_more_edits_than_can_wait_are_dropped_and_counted(self, line: Line):
+        dropped: list[int] = []
+        edits = LateEdits(lambda: dropped.append(1))
+        for number in range(LateEdits.WAITING_MAX + 7):
+            edits.submit(line.bot, 1, number, Screen("x"))
+        assert len(dropped) == 7
+
+    async def test_an_edit_that_fails_ends_nothing(self, line: Line):
+        line.telegram.faults["editMessageText"] = [TelegramServerError(method=EDIT, message="502")]
+        edits = LateEdits(lambda: None)
+        task = asyncio.create_task(edits.run())
+        edits.submit(line.bot, 1, 1, Screen("x"))
+        edits.submit(line.bot, 1, 2, Screen("x"))
+        edits.drain()
+        await asyncio.wait_for(task, timeout=20)
+        assert len(line.telegram.called("editMessageText")) == 2
+
+
+class TestRegistration:
+    def registration(self, line: Line) -> tuple[Registration, list[float], FakeClock]:
+        texts = Texts(Translations.load("neurocards_bot", "neurocards_bot"))
+        pauses: list[float] = []
+        clock = FakeClock()
+
+        async def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+            await clock.sleep(seconds)
+
+        registration = Registration(
+            line.bot, texts, line.metrics, allowed_updates=["message"], sleep=sleep
+        )
+        return registration, pauses, clock
+
+    async def kept(self, line: Line, looks: int) -> list[float]:
+        """Keep the webhook until it was looked at so many times."""
+        registration, pauses, _ = self.registration(line)
+        task = asyncio.create_task(
+            registration.keep_webhook("https://bot.example", secret="s", connections_max=7)
+        )
+        async with asyncio.timeout(20):
+            while len(line.telegram.called("getWebhookInfo")) < looks:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return pauses
+
+    def info(self, url: str = "https://bot.example/telegram/4242") -> dict[str, Any]:
+        return {"url": url, "has_custom_certificate": False, "pending_update_count": 4}
+
+    async def test_the_webhook_is_set_with_secret_limit_and_kinds(self, line: Line):
+        line.telegram.results["getWebhookInfo"] = [self.info()]
+        await self.kept(line, 1)
+        (call,) = line.telegram.called("setWebhook")
+        assert isinstance(call, SetWebhook)
+        assert (call.url, call.secret_token) == ("https://bot.example/telegram/4242", "s")
+        assert (call.max_connections, call.allowed_updates) == (7, ["message"])
+        assert line.metrics.webhook_pending.labels("4242")._value.get() == 4
+
+    async def test_a_refusal_is_tried_again_with_growing_pauses(self, line: Line):
+        line.telegram.results["getWebhookInfo"] = [self.info()]
+        line.telegram.faults["setWebhook"] = [
+            TelegramBadRequest(method=SEND, message="Bad Request: bad webhook") for _ in range(8)
+        ]
+        pauses = await self.kept(line, 1)
+        assert pauses[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+    async def test_a_webhook_that_somebody_took_away_is_set_again(self, line: Line):
+        line.telegram.results["getWebhookInfo"] = [self.info(), self.info(url=""), self.info()]
+        await self.kept(line, 3)
+        assert len(line.telegram.called("setWebhook")) == 2
+
+    async def test_the_menu_of_commands_is_told_in_both_languages(self, line: Line):
+        registration, _, _ = self.registration(line)
+        await registration.remove_webhook()
+        calls = line.telegram.called("setMyCommands")
+        assert [getattr(call, "language_code", None) for call in calls] == [None, "en"]
+
+    async def test_commands_that_cannot_be_told_stop_nothing(self, line: Line):
+        registration, _, _ = self.registration(line)
+        line.telegram.faults["setMyCommands"] = [TelegramServerError(method=SEND, message="502")]
+        await registration.tell_commands()
+        assert len(line.telegram.called("setMyCommands")) == 2
