@@ -378,6 +378,7 @@ BEGIN
     UPDATE jobs SET status = 'failed', finished_at = now(), lease_until = NULL, leased_by = NULL,
         retry_at = NULL, error_class = p_class, error_code = p_code, error_text = p_text
     WHERE id = p_id AND attempt = p_attempt AND status = p_status
+        AND status NOT IN ('done', 'failed', 'cancelled')
     RETURNING tg_user_id, price_credits INTO v_user, v_price;
     IF NOT FOUND THEN
         RETURN false;

@@ -126,6 +126,18 @@ async def test_no_write_under_a_state_that_has_passed_is_accepted(world: World):
     assert refused == dict.fromkeys(refused, False)
 
 
+@pytest.mark.parametrize("ending", ["finish", "fail"])
+async def test_an_ended_job_accepts_no_step_even_under_its_own_fence(world: World, ending: str):
+    job = await brought_to(world, JobStatus.DELIVERING)
+    assert await _writes(world)[ending](job.fence)
+    before = (await world.stored(job.id), await world.ledger())
+    fence = Fence(job.id, job.attempt, before[0].status)
+    steps = set(_writes(world)) - {"store_script", "mark_fallback_sent", "mark_parked_notice"}
+    refused = {name: await _writes(world)[name](fence) for name in steps}
+    assert refused == dict.fromkeys(refused, False)
+    assert (await world.stored(job.id), await world.ledger()) == before
+
+
 LEGAL = {
     JobStatus.SCRIPTING: {"store_script", "start_submitting"},
     JobStatus.SUBMITTING: {"store_script", "count_resubmission", "store_task"},

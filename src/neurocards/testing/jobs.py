@@ -141,7 +141,7 @@ class MemoryJobStore:
         new_task: bool = False,
     ) -> bool:
         record = self._fenced(fence)
-        if record is None or record.status is JobStatus.QUEUED:
+        if record is None or not record.status.is_running:
             return False
         record.move(JobStatus.QUEUED)
         record.lease_until = record.leased_by = None
@@ -157,7 +157,7 @@ class MemoryJobStore:
 
     async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:
         record = self._fenced(fence)
-        if record is None:
+        if record is None or record.status.is_terminal:
             return False
         self._database.end(record, JobStatus.FAILED)
         _note(record, failure)

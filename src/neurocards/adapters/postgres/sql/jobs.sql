@@ -119,7 +119,8 @@ UPDATE jobs SET
     key_fingerprint = CASE WHEN $9 THEN NULL ELSE key_fingerprint END,
     rendering_at = CASE WHEN $9 THEN NULL ELSE rendering_at END,
     rendered_at = CASE WHEN $9 THEN NULL ELSE rendered_at END
-WHERE id = $1 AND attempt = $2 AND status = $3 AND status <> 'queued'
+WHERE id = $1 AND attempt = $2 AND status = $3
+    AND status NOT IN ('queued', 'done', 'failed', 'cancelled')
 RETURNING id;
 
 -- name: fail_job
