@@ -1,0 +1,52 @@
+"""How much work a benchmark puts in: in full for figures, quickly to see that it still works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """Sizes of everything; a figure's meaning does not depend on them, its spread does."""
+
+    runs: int = 5
+    warm_up_orders: int = 400
+    accept_s: float = 15.0
+    """How long the fixed rate of presses is kept up."""
+    probe_s: float = 8.0
+    """The same for each rate that the search tries."""
+    probe_rate_first: int = 400
+    probe_rate_max: int = 6000
+    bare_orders: int = 6000
+    dialogues: int = 20
+    start_rate_per_s: float = 100.0
+    start_s: float = 20.0
+    throughput_jobs: int = 600
+    inflight_jobs: int = 10_000
+    inflight_hold_s: float = 75.0
+    """Longer than a lease and the broker's patience: whoever keeps no beat is redelivered."""
+    idle_s: float = 5.0
+    imports: int = 5
+    scale_rows: tuple[int, ...] = (10_000, 100_000, 1_200_000)
+    scale_repeats: int = 200
+
+
+QUICK = Effort(
+    runs=1,
+    warm_up_orders=10,
+    accept_s=1.0,
+    probe_s=0.5,
+    probe_rate_first=100,
+    probe_rate_max=130,
+    bare_orders=50,
+    dialogues=1,
+    start_rate_per_s=20.0,
+    start_s=1.0,
+    throughput_jobs=5,
+    inflight_jobs=30,
+    inflight_hold_s=2.0,
+    idle_s=0.5,
+    imports=1,
+    scale_rows=(1_000,),
+    scale_repeats=5,
+)

@@ -1,0 +1,107 @@
+"""Puts figures into docs/performance.md: `python -m bench.report FILE.json [FILE.json ...]`.
+
+Replaces what stands between the two marks and leaves the words around them alone. Invariant: no
+figure gets onto the page by hand, and none without its spread, its way of measuring and its aim.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+BEGIN = "<!-- figures: begin (written by `python -m bench --write-docs`) -->"
+END = "<!-- figures: end -->"
+
+Report = Mapping[str, Any]
+
+
+def write_page(*reports: Report) -> None:
+    """Show these reports, the figures of a later one in the place of an earlier one's."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{PAGE} has lost the marks between which the figures stand")
+    section = "\n".join(_section(reports))
+    PAGE.write_text(f"{before}{BEGIN}\n\n{section}\n{END}{after}", encoding="utf-8")
+
+
+def _section(reports: Sequence[Report]) -> Iterator[str]:
+    for report in reports:
+        yield from _circumstances(report)
+    figures = {figure["name"]: figure for report in reports for figure in report["figures"]}
+    yield "| figure | median | spread | aim | met | baseline | ratio |"
+    yield "|---|---|---|---|---|---|---|"
+    for figure in figures.values():
+        yield _row(figure)
+    yield ""
+    yield "How each was measured:"
+    yield ""
+    for figure in figures.values():
+        yield _explanation(figure)
+    yield ""
+    checks = [check for report in reports for check in report["checks"]]
+    failed = [check for check in checks if not check["ok"]]
+    yield f"Correctness: {len(checks) - len(failed)} of {len(checks)} checks of these runs held."
+    for check in failed:
+        yield f"- failed: {check['name']} ({check['detail']})"
+    yield ""
+
+
+def _circumstances(report: Report) -> Iterator[str]:
+    machine, versions = report["machine"], report["versions"]
+    runs = report["runs"]
+    yield (
+        f"Taken {report['taken_at'][:10]} on {machine['cores']} cores ({machine['processor']}), "
+        f"{machine['memory_gib']} GiB of memory, Linux {machine['kernel']}; "
+        + (f"medians of {runs} runs." if runs > 1 else "one run.")
+    )
+    yield ""
+    yield "Versions: " + ", ".join(f"{name} {text}" for name, text in versions.items()) + "."
+    yield ""
+
+
+def _row(figure: Mapping[str, Any]) -> str:
+    unit, aim, baseline = figure["unit"], figure["aim"], figure["baseline"]
+    cells = (
+        figure["title"],
+        f"**{_number(figure['median'])} {unit}**",
+        f"{_number(figure['min'])} to {_number(figure['max'])}",
+        f"{aim['sense']} {_number(aim['value'])} {unit}" if aim else "",
+        {True: "yes", False: "**no**", None: ""}[figure["met"]],
+        f"{_number(baseline['median'])} {unit}" if baseline else "",
+        f"{_number(figure['ratio'])}" if figure["ratio"] is not None else "",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def _explanation(figure: Mapping[str, Any]) -> str:
+    aim, baseline = figure["aim"], figure["baseline"]
+    words = f"- {figure['title']}: {figure['how']}."
+    if aim:
+        met = "met" if figure["met"] else "missed"
+        words += f" Aim: {aim['sense']} {_number(aim['value'])} {figure['unit']}, {met}."
+    if baseline:
+        words += f" Baseline: {baseline['what']}."
+    return words
+
+
+def _number(value: float) -> str:
+    """Write it with the digits that mean something: 1234, 12.3, 0.123."""
+    magnitude = abs(value)
+    if magnitude >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def main() -> None:
+    files = [Path(name) for name in sys.argv[1:]]
+    write_page(*(json.loads(file.read_text(encoding="utf-8")) for file in files))
+
+
+if __name__ == "__main__":
+    main()
