@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import re
 import statistics
 import sys
 import tempfile
@@ -41,6 +42,7 @@ FAILING_EVERY = 10
 """One order in so many is refused by the provider and must be refunded."""
 REFUSED_WORD = "[sim:violation]"
 _STATEMENTS = Path(__file__).with_suffix(".sql")
+_BLOCK = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 _POLL_S = 0.5
 
 
@@ -63,9 +65,8 @@ class Observed:
 
 
 def statements() -> dict[str, str]:
-    parts = _STATEMENTS.read_text("utf-8").split("-- ")
-    blocks = (part.partition(" --\n") for part in parts)
-    return {name: f"-- {rest}".partition("\n")[2] for name, found, rest in blocks if found}
+    _, *parts = _BLOCK.split(_STATEMENTS.read_text("utf-8"))
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 async def run(load: Load, folder: Path) -> dict[str, Any]:
