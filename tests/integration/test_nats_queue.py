@@ -7,7 +7,8 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import nats
@@ -20,23 +21,16 @@ from neurocards.adapters.nats.consumer import NatsJobQueue
 from neurocards.adapters.nats.hints import NatsHints
 from neurocards.adapters.nats.publisher import NatsPublisher
 from neurocards.adapters.nats.stream import JobStream
-from neurocards.adapters.nats.subjects import STREAM, job_body, job_subject
+from neurocards.adapters.nats.subjects import STREAM, job_body
 from neurocards.errors import ConfigurationError, QueueUnavailableError
 from neurocards.ports.queue import Delivery, OutboxMessage
 from neurocards.settings import Broker
 from neurocards.telemetry.metrics import CommonMetrics
+from support.broker import Nats
 
 BOUND_S = 30.0
 ACK_WAIT_S = 30.0
 """Longer than every bound here where it matters: nothing comes by being redelivered."""
-
-
-class Nats(Protocol):
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    async def restart(self) -> None: ...
-    async def kill(self) -> None: ...
-    async def wipe(self) -> None: ...
 
 
 class Equipment:
@@ -458,6 +452,14 @@ async def test_an_address_that_is_none_is_named() -> None:
             pass
 
 
+async def test_credentials_that_cannot_be_used_end_the_start_with_the_name_of_the_setting(
+    nats_url: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="NEUROCARDS_NATS_CREDENTIALS_FILE"):
+        async with _equipped(nats_url, nats_credentials_file=tmp_path / "missing.creds"):
+            pass
+
+
 async def test_a_pull_of_the_time_before_is_not_more_than_the_slots_hold(
     nats_url: str, administrator: Client
 ) -> None:
@@ -490,9 +492,3 @@ async def _inbox_of(equipment: Equipment) -> str:
     assert muxed is not None
     (inbox,) = [subject for subject in wildcards if not subject.startswith(muxed.decode())]
     return inbox.replace("*", "stale")
-
-
-def test_a_job_message_reads_back() -> None:
-    job_id = uuid4()
-    assert json.loads(job_body(job_id)) == {"job_id": str(job_id)}
-    assert job_subject("default", job_id) == f"jobs.default.{job_id}"

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
-from typing import Protocol, cast
+from typing import cast
 from uuid import UUID
 
 import asyncpg
@@ -32,15 +32,10 @@ from neurocards_bot.clock import SystemClock
 from neurocards_bot.outbox_metrics import OutboxMetrics
 from neurocards_bot.reaper import Reaper
 from neurocards_bot.relay import Relay
+from support.broker import Nats
 
 BOUND_S = 30.0
 NEVER_S = 3600.0
-
-
-class Nats(Protocol):
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    async def wipe(self) -> None: ...
 
 
 class Replica:

@@ -67,8 +67,9 @@ class NatsConnection:
         )
         waiting.cancel()
         if self._supervisor.done():
-            fault = f"NEUROCARDS_NATS_URL: {self._supervisor.exception()}"
-            raise ConfigurationError(fault) from self._supervisor.exception()
+            error = self._supervisor.exception()
+            fault = f"NEUROCARDS_NATS_URL or NEUROCARDS_NATS_CREDENTIALS_FILE: {error}"
+            raise ConfigurationError(fault) from error
         if not self.is_connected:
             log.warning("queue.absent_at_start", waited_s=START_WAIT_S)
         return self
@@ -151,7 +152,8 @@ class NatsConnection:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 if client.is_connected:
                     await client.flush(timeout=CHECK_TIMEOUT_S)
-                await client.close()
+                if client.is_connected or client.is_connecting or client.is_reconnecting:
+                    await client.close()
 
     async def _on_error(self, error: Exception) -> None:
         # One line per outage: the library tells each of its attempts.
