@@ -28,7 +28,9 @@ SQL = re.compile(
 SECRET = re.compile(
     r"\b\d{8,10}:AA[A-Za-z0-9_-]{33}\b|\bsk-[A-Za-z0-9_-]{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----"
 )
-FOREIGN = re.compile(r"/home/\w+/|/root/\w+|(?:pypi|pythonhosted|npmjs|golang)\.(?:org|com)|/work/")
+FOREIGN = re.compile(
+    r"/home/\w+/|/root/\w+|(?:pypi|pythonhosted|npmjs)\.(?:org|com)|(?:proxy|sum)\.golang|/work/"
+)
 ROW = re.compile(r"^\|(?P<what>[^|]+)\|(?P<shown>[^|]*)\|\s*$")
 NAMED = re.compile(r"`([\w./-]+\.(?:py|md|yaml|sql|png|toml))(?:::(\w+))?`")
 

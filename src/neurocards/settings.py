@@ -180,17 +180,20 @@ class Telemetry(Concern):
     """Logs, metrics and probes."""
 
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    """debug, info, warning or error."""
     log_format: LogFormat = LogFormat.AUTO
     """`auto`: JSON, or coloured lines in a terminal."""
     log_user_key: SecretStr = SecretStr("")
     """Keys the pseudonyms of users in log lines; the same in every process."""
     metrics_host: str = "0.0.0.0"  # noqa: S104 - probes come from outside the pod
+    """Address that metrics and probes listen on."""
     metrics_port: int = Field(9090, ge=0, le=65535)
     """`/metrics`, `/livez` and `/readyz`; 0 = any free port."""
     pod_name: str = Field(
         default_factory=lambda: os.uname().nodename,
         validation_alias=AliasChoices("NEUROCARDS_POD_NAME", "POD_NAME", "HOSTNAME"),
     )
+    """Name of this process in logs and leases; the host name by default."""
 
 
 class Telegram(Concern):
@@ -201,7 +204,9 @@ class Telegram(Concern):
             "NEUROCARDS_TELEGRAM_TOKENS", "NEUROCARDS_TELEGRAM_TOKEN", "TELEGRAM_BOT_TOKEN"
         )
     )
+    """One token per bot, several with commas."""
     telegram_api_url: str = "https://api.telegram.org"
+    """Telegram's Bot API, or a server that speaks it."""
 
     @field_validator("telegram_tokens", mode="before")
     @classmethod
@@ -229,6 +234,7 @@ class PublicAddress(Concern):
     public_base_url: str | None = Field(
         None, validation_alias=AliasChoices("PUBLIC_BASE_URL", "WEBHOOK_URL")
     )
+    """The https address under which Telegram and the provider reach the bot."""
     callback_secret: SecretStr | None = None
     """Signs the addresses that are given to the provider; bot and worker need the same one."""
 

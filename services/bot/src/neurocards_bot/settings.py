@@ -37,12 +37,14 @@ class Way(Concern):
     """Apart from the other settings of the intake: what they need depends on it."""
 
     mode: Mode = Field(Mode.POLLING, validation_alias="MODE")
+    """`webhook` or `polling`."""
 
 
 class Intake(Concern):
     """How updates are taken in, and the HTTP side beside them."""
 
     http_host: str = "0.0.0.0"  # noqa: S104 - reached from outside the pod
+    """Address that the HTTP side listens on."""
     http_port: int = Field(10000, ge=0, le=65535)
     """Webhooks, callbacks and `/queue_stats`; 0 = any free port."""
     webhook_secret: SecretStr | None = None

@@ -52,8 +52,11 @@ class VideoModel(Concern):
     """The video provider KIE.ai; its keys come from KIE_API_KEY, KIE_API_KEY_1, ..."""
 
     kie_api_url: str = "https://api.kie.ai"
+    """Where renders are ordered."""
     kie_upload_url: str = "https://kieai.redpandaai.co"
+    """Where photos are uploaded."""
     kie_model: str = DEFAULT_MODEL
+    """Which video model is ordered; each has a dialect of its own."""
     kie_result_hosts: Annotated[tuple[str, ...], NoDecode] = (
         "*.aiquickdraw.com",
         "*.redpandaai.co",
@@ -65,6 +68,7 @@ class VideoModel(Concern):
     kie_creates_per_window: int = Field(20, ge=1)
     """Orders that one account may give within `kie_window_s`."""
     kie_window_s: float = Field(10.0, gt=0)
+    """Length of that window."""
 
     @field_validator("kie_api_url", "kie_upload_url")
     @classmethod
@@ -94,11 +98,15 @@ class ScriptModel(Concern):
     openai_api_key: SecretStr = Field(
         validation_alias=AliasChoices("NEUROCARDS_OPENAI_API_KEY", "OPENAI_API_KEY")
     )
+    """Key of the script writer."""
     openai_base_url: str | None = Field(
         None, validation_alias=AliasChoices("NEUROCARDS_OPENAI_BASE_URL", "OPENAI_BASE_URL")
     )
+    """Another server that speaks OpenAI's Responses API."""
     openai_model: str = "gpt-6-luna"
+    """A model that sees pictures."""
     openai_timeout_s: float = Field(60.0, gt=0)
+    """For one script."""
 
 
 @dataclass(frozen=True, slots=True)
