@@ -100,10 +100,10 @@ class WorkerBench:
         )
         return self.assembly
 
-    async def accept(self) -> UUID:
-        job_id = await accepted(self.world)
+    async def accept(self, user_id: int = USER_ID) -> UUID:
+        job_id = await accepted(self.world, user_id=user_id)
         await self.assembly.gate.register()
-        self.chat.messages.setdefault(STATUS_MESSAGE, FakeMessage("Accepted"))
+        self.messenger.chat(user_id).messages.setdefault(STATUS_MESSAGE, FakeMessage("Accepted"))
         return job_id
 
     async def claim(self, job_id: UUID) -> Run:

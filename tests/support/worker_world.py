@@ -103,7 +103,12 @@ class WorkerWorld:
     person: Person = field(init=False)
 
     async def order(
-        self, *, caption: str = "A mug", photo: bytes | None = None, balance: int = 3
+        self,
+        *,
+        caption: str = "A mug",
+        photo: bytes | None = None,
+        balance: int = 3,
+        deadline_s: float = 600.0,
     ) -> UUID:
         """Let the user send a photo and accept an order of it; gives the job's id."""
         file_id = await self.send_photo(photo)
@@ -132,7 +137,7 @@ class WorkerWorld:
                 chat_id=USER_ID,
                 message_id=status.json()["result"]["message_id"],
                 pool="default",
-                deadline_s=600.0,
+                deadline_s=deadline_s,
             )
         )
         assert accepted.job_id is not None, accepted
@@ -213,8 +218,10 @@ async def worker_world(
 ) -> AsyncIterator[WorkerWorld]:
     async with AsyncExitStack() as stack:
         metrics = CommonMetrics(CollectorRegistry())
+        broker = Broker.model_validate({"nats_url": nats_url})
+        stored = DatabaseSettings.model_validate({"database_url": database_url})
         connection = await stack.enter_async_context(
-            NatsConnection(Broker(nats_url=nats_url), name="test", metrics=metrics)
+            NatsConnection(broker, name="test", metrics=metrics)
         )
         hints = NatsHints(connection)
         ingress_url = await stack.enter_async_context(serving(_callback_app(hints)))
@@ -234,9 +241,7 @@ async def worker_world(
         openai_url = await stack.enter_async_context(
             serving(create_openai(OpenAiSandboxSettings()))
         )
-        database = await stack.enter_async_context(
-            open_database(DatabaseSettings(database_url=database_url), application_name="test")
-        )
+        database = await stack.enter_async_context(open_database(stored, application_name="test"))
         openai = httpx.AsyncClient(base_url=openai_url, trust_env=False)
         world = WorkerWorld(
             folder=folder,
@@ -268,7 +273,7 @@ async def worker_world(
         )
         await telegram.call("getMe", TOKEN)
         await world.person.register()
-        stream = JobStream(connection, Broker(nats_url=nats_url), ack_wait_s=2.0, metrics=metrics)
+        stream = JobStream(connection, broker, ack_wait_s=2.0, metrics=metrics)
         publisher = NatsPublisher(connection, stream, metrics)
         relay = asyncio.create_task(_relay(PostgresOutbox(database), publisher))
         try:

@@ -1,0 +1,149 @@
+"""The status message follows its job: in order, at its distance, and never after the last word."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from neurocards.domain.jobs import Job, JobStatus
+from neurocards_worker.progress_board import TICK_S, ProgressBoard
+from support.worker_bench import STATUS_MESSAGE, WorkerBench, no_answer, telegram_error
+
+
+@asynccontextmanager
+async def running(board: ProgressBoard) -> AsyncIterator[None]:
+    task = asyncio.create_task(board.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def pass_time(bench: WorkerBench, seconds: float) -> None:
+    """Let the board have its ticks: it sleeps on the bench's clock."""
+    until = bench.clock.monotonic() + seconds
+    while bench.clock.monotonic() < until:  # noqa: ASYNC110 - the board moves the clock
+        await asyncio.sleep(0)
+    for _ in range(2):
+        await asyncio.sleep(0)
+
+
+async def rendering(bench: WorkerBench) -> Job:
+    job = (await bench.claim(await bench.accept())).job
+    return replace(job, status=JobStatus.RENDERING, submitted_at=bench.clock.now())
+
+
+async def test_the_bar_of_a_render_rises_without_ever_reaching_its_end(bench: WorkerBench):
+    board = bench.assembly.board
+    board.show(await rendering(bench))
+    seen = []
+    async with running(board):
+        for _ in range(40):
+            await pass_time(bench, 20)
+            seen.append(bench.status_message.html)
+
+    percents = [int(text.splitlines()[1].split()[1]) for text in seen]
+    assert percents == sorted(percents)
+    assert percents[0] < 30
+    assert 80 < percents[-1] < 92
+
+
+async def test_edits_of_one_message_keep_their_distance(bench: WorkerBench):
+    board = bench.assembly.board
+    job = await rendering(bench)
+    async with running(board):
+        for status in (JobStatus.SCRIPTING, JobStatus.SUBMITTING, JobStatus.RENDERING):
+            board.show(replace(job, status=status))
+            await pass_time(bench, 0.2)
+        edits_at_once = bench.status_message.edits
+        await pass_time(bench, 4)
+
+    assert edits_at_once == 1
+    assert bench.status_message.edits == 2
+    assert "Создаём видео" in bench.status_message.html
+
+
+async def test_a_refused_edit_is_forgotten_and_the_next_one_shows(bench: WorkerBench):
+    board = bench.assembly.board
+    bench.messenger.fail("edit_status", no_answer(), telegram_error("Bad Request: oops", 400))
+    job = await rendering(bench)
+    board.show(job)
+    async with running(board):
+        await pass_time(bench, 60)
+
+    assert "Создаём видео" in bench.status_message.html
+
+
+async def test_too_many_requests_silence_all_progress_for_a_while(bench: WorkerBench):
+    board = bench.assembly.board
+    error = telegram_error("Too Many Requests: retry after 60", 429, retry_after_s=60.0)
+    bench.messenger.fail("edit_status", error)
+    board.show(await rendering(bench))
+    async with running(board):
+        await pass_time(bench, 50)
+        before = bench.messenger.calls.count("edit_status")
+        await pass_time(bench, 40)
+
+    assert before == 1
+    assert bench.messenger.calls.count("edit_status") > 1
+
+
+async def test_a_message_that_is_gone_is_left_in_peace(bench: WorkerBench):
+    board = bench.assembly.board
+    board.show(await rendering(bench))
+    del bench.chat.messages[STATUS_MESSAGE]
+    async with running(board):
+        await pass_time(bench, 300)
+
+    assert bench.messenger.calls.count("edit_status") == 1
+
+
+async def test_nothing_comes_after_a_job_is_settled(bench: WorkerBench):
+    board = bench.assembly.board
+    job = await rendering(bench)
+    board.show(job)
+    async with running(board):
+        await pass_time(bench, 1)
+        await board.settle(job.id)
+        bench.status_message.html = "the last word"
+        await pass_time(bench, 300)
+
+    assert bench.status_message.html == "the last word"
+
+
+async def test_settling_waits_for_an_edit_that_is_under_way(bench: WorkerBench):
+    board = bench.assembly.board
+    job = await rendering(bench)
+    under_way, let_go = asyncio.Event(), asyncio.Event()
+    edit = bench.messenger.edit_status
+
+    async def slow_edit(*args: object, **named: object) -> None:
+        under_way.set()
+        await let_go.wait()
+        await edit(*args, **named)  # type: ignore[arg-type]
+
+    bench.messenger.edit_status = slow_edit  # type: ignore[method-assign]
+    board.show(job)
+    async with running(board):
+        await under_way.wait()
+        settling = asyncio.create_task(board.settle(job.id))
+        await pass_time(bench, TICK_S)
+        assert not settling.done()
+        let_go.set()
+        await settling
+
+    assert bench.status_message.edits == 1
+
+
+async def test_all_edits_together_keep_the_rate(bench: WorkerBench):
+    board = bench.assembly.board
+    job = await rendering(bench)
+    for number in range(1000):
+        board.show(replace(job, id=type(job.id)(int=job.id.int + number)))
+    async with running(board):
+        await pass_time(bench, 10)
+
+    assert bench.messenger.calls.count("edit_status") <= 15 * 11

@@ -1,0 +1,222 @@
+"""Messages, leases and the end of a worker: what it takes, keeps, gives back and leaves alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from neurocards.domain.jobs import JobStatus
+from neurocards.errors import StoreUnavailableError
+from neurocards.ports.providers import Render, RenderState
+from neurocards.ports.queue import OutboxMessage
+from neurocards.testing.queue import MemoryPublisher
+from neurocards.testing.world import USER_ID
+from support.worker_bench import WorkerBench
+
+TURNS = 400
+
+
+class StandingWakes:
+    """Nobody calls back and no time passes: a job that waits for its render waits for good."""
+
+    async def wait(self, job_id: UUID, *, timeout_s: float) -> str | None:
+        await asyncio.Event().wait()
+        raise AssertionError((job_id, timeout_s))
+
+
+@asynccontextmanager
+async def working(bench: WorkerBench) -> AsyncIterator[asyncio.Event]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(bench.assembly.runner.run(stop))
+    try:
+        yield stop
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, timeout=30)
+
+
+async def settle_down() -> None:
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+async def publish(bench: WorkerBench, *job_ids: UUID) -> None:
+    messages = [OutboxMessage(n, job_id, "default") for n, job_id in enumerate(job_ids, start=1)]
+    await MemoryPublisher(bench.broker).publish(messages)
+
+
+def standing(bench: WorkerBench) -> None:
+    """Let renders never end, and the clock of the loops stand still between their sleeps."""
+    bench.wakes = StandingWakes()  # type: ignore[assignment]
+    bench.clock.sleep = still  # type: ignore[method-assign]
+    bench.provider.renders.extend([Render(RenderState.PENDING)] * 100)
+    bench.new_worker()
+
+
+async def still(seconds: float) -> None:
+    del seconds
+    await asyncio.Event().wait()
+
+
+async def test_a_message_becomes_a_finished_job_and_is_acknowledged(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.wakes.hints.append("task-1")
+    bench.clock.sleep = still  # type: ignore[method-assign]
+    async with working(bench):
+        await publish(bench, job_id)
+        await settle_down()
+
+    assert bench.record(job_id).status is JobStatus.DONE
+    assert bench.broker.job_ids == frozenset()
+
+
+async def test_a_finished_job_is_acknowledged_without_being_touched(bench: WorkerBench):
+    job_id = await bench.accept()
+    await bench.carry(job_id)
+    bench.clock.sleep = still  # type: ignore[method-assign]
+    async with working(bench):
+        await publish(bench, job_id)
+        await settle_down()
+
+    assert bench.broker.job_ids == frozenset()
+    assert bench.record(job_id).attempt == 1
+
+
+async def test_a_job_under_the_live_lease_of_another_is_given_back(bench: WorkerBench):
+    job_id = await bench.accept()
+    await bench.claim(job_id)
+    bench.clock.sleep = still  # type: ignore[method-assign]
+    async with working(bench):
+        await publish(bench, job_id)
+        await settle_down()
+
+    assert bench.broker.job_ids == {job_id}
+    assert bench.record(job_id).attempt == 1
+
+
+async def test_a_message_is_given_back_while_the_store_is_away(bench: WorkerBench):
+    job_id = await bench.accept()
+
+    async def away(*args: object, **named: object) -> None:
+        raise StoreUnavailableError((args, named))
+
+    bench.world.jobs.claim = away  # type: ignore[assignment, method-assign]
+    bench.clock.sleep = still  # type: ignore[method-assign]
+    async with working(bench):
+        await publish(bench, job_id)
+        await settle_down()
+
+    assert bench.broker.job_ids == {job_id}
+    assert bench.record(job_id).status is JobStatus.QUEUED
+
+
+async def test_no_more_jobs_are_taken_than_there_are_slots(bench: WorkerBench):
+    standing(bench)
+    job_ids = [await bench.accept(USER_ID + n) for n in range(25)]
+    async with working(bench):
+        await publish(bench, *job_ids)
+        await settle_down()
+        claimed = [bench.record(job_id).attempt for job_id in job_ids]
+
+    assert sum(claimed) == 20
+
+
+async def test_a_worker_that_ends_hands_its_jobs_over_without_a_loss(bench: WorkerBench):
+    standing(bench)
+    job_id = await bench.accept()
+    async with working(bench):
+        await publish(bench, job_id)
+        await settle_down()
+        assert bench.record(job_id).status is JobStatus.RENDERING
+
+    record = bench.record(job_id)
+    assert (record.status, record.leased_by) == (JobStatus.RENDERING, None)
+    assert bench.broker.job_ids == {job_id}
+    assert any(message.job_id == job_id for message in bench.world.database.outbox)
+    claim = await bench.claim(job_id)
+    assert (claim.job.attempt, claim.job.lease_losses) == (2, 0)
+
+
+async def test_an_order_under_way_is_stored_before_the_worker_ends(bench: WorkerBench):
+    standing(bench)
+    job_id = await bench.accept()
+    create, let_go = bench.provider.create, asyncio.Event()
+
+    async def slow_create(*args: object, **named: object) -> str:
+        await let_go.wait()
+        return await create(*args, **named)  # type: ignore[arg-type]
+
+    bench.provider.create = slow_create  # type: ignore[method-assign]
+    async with working(bench) as stop:
+        await publish(bench, job_id)
+        await settle_down()
+        assert bench.record(job_id).status is JobStatus.SUBMITTING
+        stop.set()
+        await settle_down()
+        let_go.set()
+
+    record = bench.record(job_id)
+    assert (record.status, record.leased_by) == (JobStatus.RENDERING, None)
+    assert record.task is not None
+
+
+async def test_a_lost_lease_ends_the_work_and_touches_nothing(bench: WorkerBench):
+    standing(bench)
+    job_id = await bench.accept()
+    async with working(bench):
+        await publish(bench, job_id)
+        await settle_down()
+        bench.clock.advance(61)
+        await bench.claim(job_id)
+        await bench.assembly.leases.renew()
+        await settle_down()
+        assert len(bench.assembly.leases) == 0
+
+    record = bench.record(job_id)
+    assert (record.status, record.attempt) == (JobStatus.RENDERING, 2)
+    assert record.leased_by == "bench"
+    assert bench.broker.job_ids == {job_id}, "its message belongs to the other one"
+    assert bench.metrics.leases_lost_total._value.get() == 1
+
+
+async def test_all_leases_are_renewed_by_one_statement(bench: WorkerBench):
+    standing(bench)
+    job_ids = [await bench.accept(USER_ID + n) for n in range(10)]
+    calls = []
+    renew = bench.world.jobs.renew_leases
+
+    async def counted(fences: object, *, lease_s: float) -> frozenset[UUID]:
+        calls.append(fences)
+        return await renew(fences, lease_s=lease_s)  # type: ignore[arg-type]
+
+    bench.world.jobs.renew_leases = counted  # type: ignore[method-assign]
+    async with working(bench):
+        await publish(bench, *job_ids)
+        await settle_down()
+        bench.clock.advance(30)
+        await bench.assembly.leases.renew()
+
+    assert len(calls) == 1
+    assert len(calls[0]) == 10  # type: ignore[arg-type]
+
+
+async def test_a_write_waits_while_the_store_is_away(bench: WorkerBench):
+    job_id = await bench.accept()
+    store_task, failures = bench.world.jobs.store_task, [1, 2, 3]
+
+    async def shaky(*args: object) -> bool:
+        if failures:
+            raise StoreUnavailableError(f"away {failures.pop()}")
+        return await store_task(*args)  # type: ignore[arg-type]
+
+    bench.world.jobs.store_task = shaky  # type: ignore[assignment, method-assign]
+
+    record = await bench.carry(job_id)
+
+    assert record.status is JobStatus.DONE
+    assert len(bench.provider.created) == 1
