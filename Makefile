@@ -53,6 +53,7 @@ lint: $(STAMP) ## Check style, layers, dependencies, SQL and the rules of this t
 	$(BIN)/squawk migrations/*.up.sql
 	$(BIN)/python tools/translations.py --check
 	$(BIN)/python tools/settings_page.py --check
+	$(BIN)/python tools/log_events_page.py --check
 	$(BIN)/python tools/structure.py
 
 .PHONY: format
@@ -68,9 +69,10 @@ types: $(STAMP) ## Check the types, strictly
 translations: $(STAMP) ## Collect the texts and compile the catalogues
 	$(BIN)/python tools/translations.py
 
-.PHONY: settings-page
-settings-page: $(STAMP) ## Write docs/settings.md out of the settings classes
+.PHONY: pages
+pages: $(STAMP) ## Write the pages of settings and log events out of the code
 	$(BIN)/python tools/settings_page.py
+	$(BIN)/python tools/log_events_page.py
 
 .PHONY: screenshots
 screenshots: $(STAMP) ## Make the pictures of the documentation (needs chromium)

@@ -22,7 +22,7 @@ HEAD = """# Settings
 
 Everything is read from environment variables when a process starts. All faults are reported in one
 message, and the process ends with code 2. A secret is shown nowhere. This page is written by
-`make settings-page`.
+`make pages`.
 """
 KEYS = """
 ## Provider keys
@@ -86,7 +86,7 @@ def main() -> int:
         PAGE.write_text(page())
         return 0
     if not PAGE.exists() or PAGE.read_text() != page():
-        sys.stderr.write("docs/settings.md is stale: run make settings-page\n")
+        sys.stderr.write("docs/settings.md is stale: run make pages\n")
         return 1
     return 0
 
