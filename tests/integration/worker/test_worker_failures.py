@@ -38,7 +38,7 @@ async def test_a_failure_is_told_in_words_and_refunded_once(
 ):
     await world.start_worker(NEUROCARDS_RENDER_DEADLINE_S="3", NEUROCARDS_JOB_DEADLINE_S="5")
 
-    job_id = await world.order(caption=f"Mug [sim:{word}]", deadline_s=15.0)
+    job_id = await world.order(caption=f"Mug [sim:{word}]", deadline_s=8.0)
     job = await world.until_status(job_id, "done", "failed")
 
     assert (job["status"], job["error_class"]) == ("failed", error_class), dict(job)
