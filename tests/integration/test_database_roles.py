@@ -1,0 +1,150 @@
+"""What each process may do in the database, and what none of them may."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import asyncpg
+import pytest
+
+from neurocards.adapters.postgres import Database, JobReports
+from neurocards.adapters.postgres.pool import set_codecs
+from neurocards.domain.jobs import JobStatus
+from neurocards.domain.keys import parse_keys
+from neurocards.testing.world import (
+    BOT_ID,
+    LEASE_S,
+    SCRIPT,
+    USER_ID,
+    VIOLATION,
+    accepted,
+    brought_to,
+    carried_to,
+    claimed,
+    drafted,
+    taken_messages,
+)
+from support.postgres_world import PostgresWorld
+
+BOT = "neurocards_bot"
+WORKER = "neurocards_worker"
+OPERATOR = "neurocards_operator"
+WorldOf = Callable[[str], AbstractAsyncContextManager[PostgresWorld]]
+
+
+@pytest.fixture
+def world_of(database_url: str) -> WorldOf:
+    """A world whose connections have given up everything but one role."""
+
+    @asynccontextmanager
+    async def world_of(role: str) -> AsyncIterator[PostgresWorld]:
+        async def init(connection: asyncpg.Connection) -> None:
+            await set_codecs(connection)
+            await connection.execute(f"SET ROLE {role}")
+
+        async def keep(_connection: object) -> None:
+            """A reset would take the role away."""
+
+        async with asyncpg.create_pool(
+            database_url, min_size=0, max_size=5, init=init, reset=keep
+        ) as pool:
+            yield PostgresWorld(Database(pool), pool)
+
+    return world_of
+
+
+async def test_a_bot_can_do_all_of_its_work(world_of: WorldOf, pool: asyncpg.Pool):
+    async with world_of(BOT) as world:
+        job_id = await accepted(world)
+        assert await world.orders.cancel(job_id, tg_user_id=USER_ID) == (JobStatus.CANCELLED, True)
+        await drafted(world)
+        await accepted(world)
+        await world.orders.set_blocked(USER_ID, blocked=True)
+        await world.orders.history(USER_ID, before=None, limit=1)
+        await world.orders.requeue_undelivered(USER_ID, bot_id=BOT_ID)
+        await world.orders.queue_stats()
+        await world.templates.templates()
+        assert len(await taken_messages(world)) == 2
+        await world.outbox.enqueue_all()
+        await world.outbox.enqueue_due(batch=1, unseen_s=0)
+        await world.outbox.forget_updates(older_than_s=0, batch=1)
+        next_month = await pool.fetchval("SELECT now() + interval '1 month'")
+        made = await world.pool.fetchval("SELECT ensure_job_partitions(3, $1)", next_month)
+        assert made == 1
+        assert await JobReports(Database(world.pool)).schema_version() >= 2
+
+
+async def test_a_worker_can_do_all_of_its_work(
+    world_of: WorldOf, database: Database, pool: asyncpg.Pool
+):
+    ordered = PostgresWorld(database, pool)
+    first, second = await accepted(ordered), await accepted(ordered)
+    async with world_of(WORKER) as world:
+        job = await claimed(world, first)
+        assert await world.jobs.store_script(job.fence, SCRIPT)
+        job = await carried_to(world, job, JobStatus.DELIVERING)
+        assert await world.jobs.renew_leases([(job.id, job.attempt)], lease_s=LEASE_S)
+        assert await world.jobs.finish(job.fence, result_file_id="file", undelivered=False)
+        other = await claimed(world, second)
+        assert await world.jobs.release([(other.id, other.attempt)]) == 1
+        other = await claimed(world, second)
+        assert await world.jobs.fail(other.fence, VIOLATION)
+        keys = parse_keys({"KIE_API_KEY": "a"})
+        await world.keys.register(keys)
+        await world.keys.take([keys[0].fingerprint], window_s=10, limit=1)
+        await world.keys.block(keys[0].fingerprint, for_s=1, reason="RATE_LIMIT")
+        await world.templates.template("studio_clean")
+        assert await JobReports(Database(world.pool)).schema_version() >= 2
+
+
+FORBIDDEN = [
+    (BOT, "UPDATE ledger SET amount = 1000"),
+    (BOT, "DELETE FROM ledger"),
+    (BOT, "TRUNCATE ledger"),
+    (BOT, "DELETE FROM jobs"),
+    (BOT, "DELETE FROM users"),
+    (BOT, "INSERT INTO templates VALUES ('x', 1, '{}', '{}')"),
+    (BOT, "UPDATE provider_keys SET blocked_until = NULL"),
+    (BOT, "UPDATE schema_migrations SET sha256 = ''"),
+    (BOT, "CREATE TABLE mine (id integer)"),
+    (WORKER, "INSERT INTO jobs SELECT * FROM jobs"),
+    (WORKER, "DELETE FROM jobs"),
+    (WORKER, "UPDATE ledger SET amount = 1000"),
+    (WORKER, "DELETE FROM ledger"),
+    (WORKER, "INSERT INTO users (tg_user_id) VALUES (1)"),
+    (WORKER, "SELECT * FROM users"),
+    (WORKER, "UPDATE users SET language = 'en'"),
+    (WORKER, "SELECT * FROM drafts"),
+    (WORKER, "SELECT * FROM dialogues"),
+    (WORKER, "SELECT * FROM outbox"),
+    (WORKER, "DELETE FROM outbox"),
+    (WORKER, "CREATE TABLE mine (id integer)"),
+    (OPERATOR, "SELECT * FROM users"),
+    (OPERATOR, "SELECT * FROM jobs"),
+    (OPERATOR, "INSERT INTO outbox (job_id, pool) VALUES (gen_random_uuid(), 'default')"),
+]
+
+
+@pytest.mark.parametrize(("role", "statement"), FORBIDDEN)
+async def test_what_a_role_does_not_need_it_may_not_do(
+    world_of: WorldOf, role: str, statement: str
+):
+    async with world_of(role) as world:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await world.pool.execute(statement)
+
+
+async def test_not_even_the_owner_changes_the_ledger(database: Database, pool: asyncpg.Pool):
+    await brought_to(PostgresWorld(database, pool), JobStatus.SCRIPTING)
+    for statement in ("UPDATE ledger SET amount = 9", "DELETE FROM ledger", "TRUNCATE ledger"):
+        with pytest.raises(asyncpg.RaiseError, match="append-only"):
+            await pool.execute(statement)
+
+
+async def test_no_role_is_a_superuser_or_can_log_in_by_itself(pool: asyncpg.Pool):
+    rows = await pool.fetch(
+        "SELECT rolname FROM pg_roles WHERE rolname LIKE 'neurocards\\_%' "
+        "AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls)"
+    )
+    assert rows == []

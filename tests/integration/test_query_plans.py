@@ -1,0 +1,95 @@
+"""With 10,000 jobs the hot statements go by index: no plan reads the whole table of jobs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from neurocards.adapters.postgres.statements import load
+from neurocards.domain.identifiers import uuid7
+
+JOBS = 10_000
+USERS = 500
+FILL = """
+INSERT INTO jobs (
+    id, tg_user_id, bot_id, status, finished_at, result_file_id, template_id, options,
+    photo_file_id, language, chat_id, status_message_id, price_credits, deadline_at
+)
+SELECT id, number % $2, 1, 'queued', NULL, 'file', 'first', '{}', 'photo', 'ru', 1, 1, 1,
+    now() + interval '3 hours'
+FROM unnest($1::uuid[]) WITH ORDINALITY AS made (id, number)
+"""
+END_MOST = """
+UPDATE jobs SET status = 'cancelled', finished_at = now() WHERE price_credits = 1
+    AND id <> ALL ($1::uuid[])
+"""
+
+
+def _ids() -> list[UUID]:
+    now = datetime.now(UTC)
+    return [uuid7(now, number << 60) for number in range(JOBS)]
+
+
+@pytest.fixture
+async def filled(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+    """Ten thousand jobs of five hundred users, of which a hundred have not ended."""
+    ids = _ids()
+    async with pool.acquire() as connection:
+        await connection.execute(FILL, ids, USERS)
+        await connection.execute(END_MOST, ids[::100])
+        await connection.execute("VACUUM ANALYZE")
+        yield connection
+
+
+def _plan_of(file: str, name: str, *values: str) -> str:
+    """Write the values into the statement: a plan is made for values that are known."""
+    sql = load(file)[name].sql
+    for number, value in sorted(enumerate(values, start=1), reverse=True):
+        sql = sql.replace(f"${number}", value)
+    return f"EXPLAIN {sql}"
+
+
+JOB_ID = f"'{_ids()[0]}'::uuid"
+FENCE = (JOB_ID, "1", "'rendering'")
+HOT = [
+    ("jobs", "claim_job", (JOB_ID, "'worker'", "60")),
+    ("jobs", "renew_leases", (f"ARRAY[{JOB_ID}]", "ARRAY[1]", "60")),
+    ("jobs", "release_jobs", (f"ARRAY[{JOB_ID}]", "ARRAY[1]")),
+    ("jobs", "start_fetching", FENCE),
+    ("jobs", "finish_job", (JOB_ID, "1", "'delivering'", "'file'", "false")),
+    ("jobs", "mark_notice_sent", (JOB_ID,)),
+    ("orders", "running_job", ("7",)),
+    ("orders", "history", ("7", "NULL", "10", "NULL")),
+    ("orders", "requeue_undelivered", ("7", "1")),
+    ("reports", "queue_stats", ()),
+    ("reports", "job_timeline", (JOB_ID,)),
+    ("outbox", "enqueue_due", ("100", "60")),
+    ("outbox", "enqueue_all", ()),
+]
+
+
+@pytest.mark.parametrize(("file", "name", "values"), HOT, ids=[name for _, name, _ in HOT])
+async def test_a_hot_statement_never_reads_all_jobs(
+    filled: asyncpg.pool.PoolConnectionProxy, file: str, name: str, values: tuple[str, ...]
+):
+    text = "\n".join(row[0] for row in await filled.fetch(_plan_of(file, name, *values)))
+    month = f"jobs_{datetime.now(UTC):%Y_%m}"
+    assert not re.search(rf"Seq Scan on {month}\b", text), text
+    assert re.search(r"Index (Only )?Scan|Bitmap Index Scan", text), text
+
+
+async def test_a_prepared_fence_reads_one_partition_even_under_a_generic_plan(
+    filled: asyncpg.pool.PoolConnectionProxy,
+):
+    await filled.execute("SET plan_cache_mode = force_generic_plan")
+    sql = load("jobs")["start_fetching"].sql
+    await filled.execute(f"PREPARE fenced (uuid, integer, text) AS {sql}")
+    plan = await filled.fetch(f"EXPLAIN (ANALYZE) EXECUTE fenced ({', '.join(FENCE)})")
+    text = "\n".join(row[0] for row in plan)
+    assert "Subplans Removed" in text, text
+    assert "Seq Scan" not in text, text

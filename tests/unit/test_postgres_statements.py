@@ -1,0 +1,43 @@
+"""The .sql files: named blocks, one statement each, every name once."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from neurocards.adapters.postgres.statements import FILES, Statement, load, parse
+
+
+def test_a_file_is_split_into_its_named_statements():
+    text = "-- about the file\n\n-- name: one\nSELECT 1;\n\n-- name: two\n-- why\nSELECT\n  2;\n"
+    assert parse(text) == {
+        "one": Statement("one", "SELECT 1"),
+        "two": Statement("two", "-- why\nSELECT\n  2"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("-- name: one\nSELECT 1;\n-- name: one\nSELECT 2;\n", "twice"),
+        ("-- name: one\nSELECT 1; SELECT 2;\n", "one statement"),
+        ("-- name: one\nSELECT 1\n", "one statement"),
+        ("-- name: one\n\n-- name: two\nSELECT 1;\n", "one statement"),
+    ],
+)
+def test_a_block_that_is_not_one_statement_is_refused(text: str, complaint: str):
+    with pytest.raises(ValueError, match=complaint):
+        parse(text)
+
+
+def test_names_are_unique_over_all_files_since_they_label_a_metric():
+    names = Counter(name for file in FILES for name in load(file))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("file", ["jobs", "keys", "templates"])
+def test_no_statement_of_a_worker_reads_the_users(file: str):
+    for statement in load(file).values():
+        assert not re.search(r"\b(users|JOIN)\b", statement.sql), statement.name
