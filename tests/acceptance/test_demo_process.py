@@ -65,7 +65,7 @@ def test_a_second_run_finds_its_chats_and_balances_again(tmp_path: Path):
     with DemoProcess(tmp_path / "data", "--polling") as demo, _api(demo.page_url) as api:
         assert _texts(api)[:2] == first
         _say(api, "/balance")
-        assert "20" in _until_answered(api, 3)[2]
+        assert "20" in _until_answered(api, 4)[3]
 
 
 def test_nothing_goes_on_running_when_the_supervisor_is_killed(tmp_path: Path):

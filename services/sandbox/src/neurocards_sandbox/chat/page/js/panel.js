@@ -137,7 +137,7 @@ function factNodes(job) {
   const facts = [
     ["format", `${job.aspect_ratio} · ${secondsText(job.seconds)} · ${job.script_language}`],
     ["price", text("credits", { count: job.price_credits })],
-    ["attempts", text("times", { count: job.attempt })],
+    ["attempts", job.attempt && String(job.attempt)],
     ["task", job.provider_task_id],
     ["error", job.error],
     ["id", job.job_id],

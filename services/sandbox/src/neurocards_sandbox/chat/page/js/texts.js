@@ -70,10 +70,9 @@ const RUSSIAN = {
   state_cancelled: "Отменён", who_cancelled: "кредиты возвращены",
   script: "Сценарий",
   order: "Заказ",
-  fact_id: "номер", fact_format: "формат", fact_price: "цена", fact_attempts: "взят в работу",
+  fact_id: "номер", fact_format: "формат", fact_price: "цена", fact_attempts: "взят воркером",
   fact_task: "задача KIE", fact_error: "ошибка",
   credits: "{count} кр.",
-  times: "{count} раз",
   seconds: "{count} с",
 };
 
@@ -147,10 +146,9 @@ const ENGLISH = {
   state_cancelled: "Cancelled", who_cancelled: "the credits are given back",
   script: "Script",
   order: "Order",
-  fact_id: "id", fact_format: "format", fact_price: "price", fact_attempts: "taken up",
+  fact_id: "id", fact_format: "format", fact_price: "price", fact_attempts: "claims",
   fact_task: "KIE task", fact_error: "error",
   credits: "{count} cr.",
-  times: "{count} time(s)",
   seconds: "{count} s",
 };
 
@@ -172,7 +170,10 @@ export function sizeText(bytes) {
   return `${ONE_DIGIT.format(bytes / 1024 ** step)} ${WORDS.bytes[step]}`;
 }
 
-export const secondsText = (seconds) => text("seconds", { count: ONE_DIGIT.format(seconds) });
+export function secondsText(seconds) {
+  const shown = seconds > 0 && seconds < 0.05 ? `<${ONE_DIGIT.format(0.1)}` : ONE_DIGIT.format(seconds);
+  return text("seconds", { count: shown });
+}
 
 const CLOCK = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(language, { day: "numeric", month: "long" });
