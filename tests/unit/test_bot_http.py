@@ -155,7 +155,7 @@ class TestWebhook:
             for family in side.desk.metrics.api_requests_total.collect()
             for sample in family.samples
         }
-        assert ("/telegram/{bot_id}", "POST", "200") in counted
+        assert ("/telegram/{bot_id:int}", "POST", "200") in counted
         assert ("other", "other", "404") in counted
 
 

@@ -21,6 +21,7 @@ from support.bot_process import (
     running_bot,
     webhook_environment,
 )
+from support.bot_tables import BotTables
 from support.pictures import picture
 from support.telegram_person import Person
 
@@ -66,12 +67,14 @@ def environment(
 
 
 @pytest.fixture
-async def style(pool: asyncpg.Pool) -> str:
+def tables(pool: asyncpg.Pool) -> BotTables:
+    return BotTables(pool)
+
+
+@pytest.fixture
+async def style(tables: BotTables) -> str:
     """The Russian name of a template that stands first in the menu."""
-    await pool.execute(
-        "INSERT INTO templates (id, position, names, prompts) VALUES ('test_style', -1, $1, $1)",
-        {"ru": "Пробный стиль", "en": "Test style"},
-    )
+    await tables.add_template("test_style", {"ru": "Пробный стиль", "en": "Test style"})
     return "Пробный стиль"
 
 

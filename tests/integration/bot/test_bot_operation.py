@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-import asyncpg
 import httpx
 import nats
 import pytest
@@ -20,6 +19,7 @@ from neurocards.testing.clock import START
 from neurocards_bot.http.webhook import SECRET_HEADER
 from support.bot_desk import message
 from support.bot_process import BOT_ID, PUBLIC_URL, SECRET, TOKEN, BotProcess, running_bot
+from support.bot_tables import BotTables
 from support.telegram_person import Person
 
 WAIT_S_MAX = 30.0
@@ -46,10 +46,10 @@ class TestByWebhook:
         await person.write("/help")
         await person.reads("/balance")
 
-    async def test_a_wrong_secret_is_refused(self, bot: BotProcess, pool: asyncpg.Pool):
+    async def test_a_wrong_secret_is_refused(self, bot: BotProcess, tables: BotTables):
         update = {"update_id": 1, "message": message(text="/start")}
         assert (await self.bring(bot, update, secret="wrong")).status_code == 401
-        assert await pool.fetchval("SELECT count(*) FROM users") == 0
+        assert await tables.count("users") == 0
 
     async def test_malformed_json_is_no_server_error(self, bot: BotProcess, person: Person):
         async with httpx.AsyncClient() as client:

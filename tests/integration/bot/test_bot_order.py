@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import asyncpg
-
 from support.bot_process import BotProcess
+from support.bot_tables import BotTables
 from support.telegram_person import Person
 
 
 async def test_a_photo_becomes_an_accepted_job(
-    bot: BotProcess, person: Person, photo: Path, style: str, pool: asyncpg.Pool
+    bot: BotProcess, person: Person, photo: Path, style: str, tables: BotTables
 ):
     await person.write("/start")
     greeting = await person.reads("кредита")
@@ -30,11 +29,10 @@ async def test_a_photo_becomes_an_accepted_job(
     status = await person.reads("Заказ принят")
     assert status["message_id"] == menu["message_id"]
 
-    job = await pool.fetchrow("SELECT * FROM jobs")
-    assert job is not None
+    (job,) = await tables.jobs()
     assert job["status"] == "queued"
     assert job["caption"] == "Чайник, 1,7 л"
     assert job["options"]["aspect_ratio"] == "1:1"
     assert job["status_message_id"] == menu["message_id"]
     assert job["chat_id"] == person.id
-    assert await pool.fetchval("SELECT balance FROM users") == 2
+    assert await tables.balance(person.id) == 2

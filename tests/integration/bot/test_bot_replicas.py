@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
@@ -17,6 +16,7 @@ from neurocards_bot.http.webhook import SECRET_HEADER
 from neurocards_bot.ordering import draft_id
 from support.bot_desk import message, press
 from support.bot_process import BOT_ID, SECRET, BotProcess, running_bot
+from support.bot_tables import BotTables
 from support.telegram_person import Person
 
 
@@ -69,7 +69,7 @@ def template(update_id: int, photo_update_id: int, message_id: int) -> dict[str,
 
 
 async def test_a_dialogue_begun_on_one_replica_ends_on_another(
-    replicas: list[BotProcess], person: Person, photo: Path, pool: asyncpg.Pool
+    replicas: list[BotProcess], person: Person, photo: Path, tables: BotTables
 ):
     first, second = replicas
     content = await photo_of(person, photo)
@@ -80,26 +80,26 @@ async def test_a_dialogue_begun_on_one_replica_ends_on_another(
     await bring(first, template(9003, 9001, menu["message_id"]))
     reply = await bring(second, confirm(9004, 9001, menu["message_id"]))
     assert "Принято" in reply.json()["text"]
-    job = await pool.fetchrow("SELECT caption, template_id, status FROM jobs")
-    assert job is not None
-    assert tuple(job) == ("Чайник", "test_style", "queued")
+    (job,) = await tables.jobs()
+    assert (job["caption"], job["template_id"]) == ("Чайник", "test_style")
+    assert job["status"] == "queued"
 
 
 async def test_an_update_that_reaches_two_replicas_at_once_has_one_effect(
-    replicas: list[BotProcess], person: Person, photo: Path, pool: asyncpg.Pool
+    replicas: list[BotProcess], person: Person, photo: Path, tables: BotTables
 ):
     content = await photo_of(person, photo)
     update = {"update_id": 9001, "message": message(**content)}
     replies = await asyncio.gather(*(bring(bot, update) for bot in replicas * 3))
     assert {reply.status_code for reply in replies} == {200}
-    assert await pool.fetchval("SELECT count(*) FROM drafts") == 1
+    assert await tables.count("drafts") == 1
     menus = [m for m in await person.from_bot() if "Фото принято" in m["text"]]
     assert len(menus) == 1
-    assert await pool.fetchval("SELECT balance FROM users") == 3
+    assert await tables.balance(person.id) == 3
 
 
 async def test_twenty_presses_on_two_replicas_make_one_job_and_one_charge(
-    replicas: list[BotProcess], person: Person, photo: Path, pool: asyncpg.Pool
+    replicas: list[BotProcess], person: Person, photo: Path, tables: BotTables
 ):
     content = await photo_of(person, photo)
     await bring(replicas[0], {"update_id": 9001, "message": message(**content)})
@@ -112,19 +112,19 @@ async def test_twenty_presses_on_two_replicas_make_one_job_and_one_charge(
     told = sorted(reply.json()["text"] for reply in replies)
     assert sum("Принято" in text for text in told) == 1
     assert sum("уже принят" in text for text in told) == 19
-    assert await pool.fetchval("SELECT count(*) FROM jobs") == 1
-    assert await pool.fetchval("SELECT count(*) FROM ledger WHERE kind = 'charge'") == 2
-    assert await pool.fetchval("SELECT balance FROM users") == 2
+    assert len(await tables.jobs()) == 1
+    assert await tables.count("charges") == 1
+    assert await tables.balance(person.id) == 2
 
 
 async def test_updates_out_of_order_and_twice_end_in_the_same_state(
-    replicas: list[BotProcess], person: Person, photo: Path, pool: asyncpg.Pool
+    replicas: list[BotProcess], person: Person, photo: Path, tables: BotTables
 ):
     content = await photo_of(person, photo)
     start = {"update_id": 9001, "message": message(text="/start")}
     order = {"update_id": 9002, "message": message(**content)}
     for number, update in enumerate((order, start, order, start)):
         assert (await bring(replicas[number % 2], update)).status_code == 200
-    assert await pool.fetchval("SELECT count(*) FROM drafts") == 1
-    assert await pool.fetchval("SELECT balance FROM users") == 3
-    assert await pool.fetchval("SELECT count(*) FROM updates") == 2
+    assert await tables.count("drafts") == 1
+    assert await tables.balance(person.id) == 3
+    assert await tables.count("updates") == 2

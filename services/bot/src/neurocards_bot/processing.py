@@ -16,7 +16,6 @@ import json
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +48,7 @@ HANDLING_S_MAX = 50.0
 STORE_PAUSE_S = 2.0
 RETRY_PAUSE_S = 1.0
 APOLOGY_S_MAX = 5.0
+_READ_OF_A_PRESSED_MESSAGE = ("message_id", "date", "chat", "message_thread_id")
 
 
 class NotAnUpdateError(Exception):
@@ -85,25 +85,23 @@ class UpdateProcessor:
     async def process_json(self, bot: Bot, body: bytes) -> Verdict:
         """Process what a webhook call carries; NotAnUpdateError when it is none."""
         try:
-            update = Update.model_validate_json(body, context={"bot": bot})
-        except ValidationError as error:
-            self._pass_unreadable(bot, _json_object(body), error)
-            return Applied()
-        return await self.process(bot, update)
-
-    async def process_raw(self, bot: Bot, raw: Mapping[str, Any]) -> Verdict:
-        """Process one item of a getUpdates answer."""
-        try:
-            update = Update.model_validate(raw, context={"bot": bot})
-        except ValidationError as error:
-            self._pass_unreadable(bot, raw, error)
-            return Applied()
-        return await self.process(bot, update)
-
-    def _pass_unreadable(self, bot: Bot, raw: object, error: ValidationError) -> None:
-        update_id = raw.get("update_id") if isinstance(raw, Mapping) else None
-        if not isinstance(update_id, int) or isinstance(update_id, bool):
+            raw = json.loads(body)
+        except (ValueError, RecursionError):
             raise NotAnUpdateError from None
+        return await self.process_raw(bot, raw)
+
+    async def process_raw(self, bot: Bot, raw: object) -> Verdict:
+        """Process one item of a getUpdates answer; NotAnUpdateError when it is none."""
+        if not isinstance(raw, dict) or not isinstance(raw.get("update_id"), int):
+            raise NotAnUpdateError
+        try:
+            update = Update.model_validate(_without_copies(raw), context={"bot": bot})
+        except ValidationError as error:
+            self._pass_unreadable(bot, raw["update_id"], error)
+            return Applied()
+        return await self.process(bot, update)
+
+    def _pass_unreadable(self, bot: Bot, update_id: int, error: ValidationError) -> None:
         faults = [
             f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors()
         ]
@@ -190,11 +188,16 @@ def _pause_s(error: Exception) -> float:
     return float(error.retry_after) if isinstance(error, TelegramRetryAfter) else RETRY_PAUSE_S
 
 
-def _json_object(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+def _without_copies(raw: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what a press repeats of the message that it hangs on: menu, text, the photo.
+
+    Nobody reads that copy, and reading it would cost more than all the rest of the update.
+    """
+    query = raw.get("callback_query")
+    if not isinstance(query, dict) or not isinstance(message := query.get("message"), dict):
+        return raw
+    kept = {name: message[name] for name in _READ_OF_A_PRESSED_MESSAGE if name in message}
+    return {**raw, "callback_query": {**query, "message": kept}}
 
 
 def _kind_of(update: Update) -> str:

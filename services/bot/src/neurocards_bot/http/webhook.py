@@ -17,8 +17,10 @@ from typing import Any
 import structlog
 from aiogram import Bot
 from aiogram.methods import AnswerCallbackQuery
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from neurocards_bot.http.bodies import BodyTooLargeError, read_body
 from neurocards_bot.processing import Applied, NotAnUpdateError, UpdateProcessor, Verdict
@@ -35,7 +37,9 @@ def webhook_routes(
     router = APIRouter()
     expected = secret.encode() if secret else None
 
-    async def receive(bot_id: int, request: Request) -> Response:
+    async def receive(request: Request) -> Response:
+        request.scope["route"] = route
+        bot_id = request.path_params["bot_id"]
         bot = bots.get(bot_id)
         if not _is_telegram(request, expected):
             log.warning("webhook.refused", bot_id=bot_id)
@@ -51,7 +55,9 @@ def webhook_routes(
             log.warning("webhook.malformed", bot_id=bot_id)
             return Response(status_code=400)
 
-    router.add_api_route("/telegram/{bot_id}", receive, methods=["POST"], response_model=None)
+    # A plain route: FastAPI's own would resolve the parameters of each call anew.
+    route = Route("/telegram/{bot_id:int}", receive, methods=["POST"])
+    router.routes.append(route)
     return router
 
 
