@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from aiogram import Bot
@@ -116,8 +116,10 @@ class RecordedEdits(LateEdits):
         super().__init__(lambda: None)
         self.screens: list[Screen] = []
 
-    def submit(self, _bot: Bot, _chat_id: int, _message_id: int, screen: Screen) -> None:
-        self.screens.append(screen)
+    def submit(
+        self, _bot: Bot, _chat_id: int, _message_id: int, draw: Callable[[], Screen]
+    ) -> None:
+        self.screens.append(draw())
 
 
 class Desk:

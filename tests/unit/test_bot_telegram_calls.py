@@ -116,12 +116,16 @@ async def test_an_edit_that_is_wrong_is_an_error(line: Line):
         await show(line.bot, 1, 2, Screen("x"))
 
 
+def drawn() -> Screen:
+    return Screen("x")
+
+
 class TestLateEdits:
     async def test_an_edit_is_carried_out_and_the_rest_before_the_end(self, line: Line):
         edits = LateEdits(lambda: None)
         task = asyncio.create_task(edits.run())
         for number in range(5):
-            edits.submit(line.bot, 1, number, Screen("x"))
+            edits.submit(line.bot, 1, number, drawn)
         edits.drain()
         await asyncio.wait_for(task, timeout=20)
         assert len(line.telegram.called("editMessageText")) == 5
@@ -130,15 +134,15 @@ class TestLateEdits:
         dropped: list[int] = []
         edits = LateEdits(lambda: dropped.append(1))
         for number in range(LateEdits.WAITING_MAX + 7):
-            edits.submit(line.bot, 1, number, Screen("x"))
+            edits.submit(line.bot, 1, number, drawn)
         assert len(dropped) == 7
 
     async def test_an_edit_that_fails_ends_nothing(self, line: Line):
         line.telegram.faults["editMessageText"] = [TelegramServerError(method=EDIT, message="502")]
         edits = LateEdits(lambda: None)
         task = asyncio.create_task(edits.run())
-        edits.submit(line.bot, 1, 1, Screen("x"))
-        edits.submit(line.bot, 1, 2, Screen("x"))
+        edits.submit(line.bot, 1, 1, drawn)
+        edits.submit(line.bot, 1, 2, drawn)
         edits.drain()
         await asyncio.wait_for(task, timeout=20)
         assert len(line.telegram.called("editMessageText")) == 2

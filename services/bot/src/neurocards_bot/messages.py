@@ -53,7 +53,7 @@ class _Edit:
     bot: Bot
     chat_id: int
     message_id: int
-    screen: Screen
+    draw: Callable[[], Screen]
     wanted_at: float
 
 
@@ -77,12 +77,13 @@ class LateEdits:
         self._free = asyncio.Semaphore(self.AT_ONCE)
         self._draining = False
 
-    def submit(self, bot: Bot, chat_id: int, message_id: int, screen: Screen) -> None:
+    def submit(self, bot: Bot, chat_id: int, message_id: int, draw: Callable[[], Screen]) -> None:
+        """Redraw a message soon; nothing is drawn for an edit that is dropped."""
         if len(self._waiting) >= self.WAITING_MAX:
             self._on_drop()
             return
         now = asyncio.get_running_loop().time()
-        self._waiting.append(_Edit(bot, chat_id, message_id, screen, now))
+        self._waiting.append(_Edit(bot, chat_id, message_id, draw, now))
         self._arrived.set()
 
     async def run(self) -> None:
@@ -111,7 +112,7 @@ class LateEdits:
     async def _carry_out(self, edit: _Edit) -> None:
         try:
             async with asyncio.timeout(self.AGE_S_MAX):
-                await show(edit.bot, edit.chat_id, edit.message_id, edit.screen)
+                await show(edit.bot, edit.chat_id, edit.message_id, edit.draw())
         except (TelegramAPIError, TimeoutError) as error:
             log.info("edit.lost", reason=type(error).__name__)
         finally:

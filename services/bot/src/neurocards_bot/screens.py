@@ -69,37 +69,7 @@ def options_screen(
     draft: Draft, template: Template, texts: OrderTexts, language: str, *, balance: int
 ) -> Screen:
     """Draw the options with the present choice marked, and the price on the button."""
-    options = draft.options
-    aspects = [
-        _option(
-            draft.id,
-            "aspect",
-            aspect,
-            texts.aspect_ratio(language, aspect),
-            chosen=aspect is options.aspect_ratio,
-        )
-        for aspect in AspectRatio
-    ]
-    lengths = [
-        _option(
-            draft.id,
-            "length",
-            str(seconds),
-            texts.seconds(language, seconds),
-            chosen=seconds == options.duration_s,
-        )
-        for seconds in DURATIONS_S
-    ]
-    languages = [
-        _option(
-            draft.id,
-            "language",
-            script_language,
-            texts.script_language(script_language),
-            chosen=script_language is options.script_language,
-        )
-        for script_language in ScriptLanguage
-    ]
+    aspects, lengths, languages = _choices(draft, texts, language)
     rows = [
         aspects,
         lengths,
@@ -116,6 +86,40 @@ def options_screen(
     return Screen(html, _keyboard(rows))
 
 
+def _choices(
+    draft: Draft, texts: OrderTexts, language: str
+) -> tuple[list[InlineKeyboardButton], list[InlineKeyboardButton], list[InlineKeyboardButton]]:
+    """Give the buttons for format, length and language, the chosen ones with a tick."""
+    chosen = draft.options
+
+    def option(name: str, value: str, label: str, *, is_chosen: bool) -> InlineKeyboardButton:
+        shown = f"✓ {label}" if is_chosen else label
+        return _button(shown, OptionChoice(draft=draft.id, name=name, value=value))
+
+    aspects = [
+        option(
+            "aspect",
+            aspect,
+            texts.aspect_ratio(language, aspect),
+            is_chosen=aspect is chosen.aspect_ratio,
+        )
+        for aspect in AspectRatio
+    ]
+    lengths = [
+        option(
+            "length", str(each), texts.seconds(language, each), is_chosen=each == chosen.duration_s
+        )
+        for each in DURATIONS_S
+    ]
+    languages = [
+        option(
+            "language", each, texts.script_language(each), is_chosen=each is chosen.script_language
+        )
+        for each in ScriptLanguage
+    ]
+    return aspects, lengths, languages
+
+
 def accepted_screen(texts: OrderTexts, language: str, *, job_id: UUID, balance: int) -> Screen:
     rows = [[_button(texts.cancel(language), CancelJob(job=job_id))]]
     return Screen(texts.accepted(language, balance), _keyboard(rows))
@@ -128,13 +132,6 @@ def language_keyboard(names: Sequence[tuple[str, str]]) -> InlineKeyboardMarkup:
 
 def older_keyboard(label: str, before: UUID) -> InlineKeyboardMarkup:
     return _keyboard([[_button(label, HistoryPage(before=before))]])
-
-
-def _option(
-    draft_id: UUID, name: str, value: str, label: str, *, chosen: bool
-) -> InlineKeyboardButton:
-    shown = f"✓ {label}" if chosen else label
-    return _button(shown, OptionChoice(draft=draft_id, name=name, value=value))
 
 
 def _button(text: str, data: CallbackData) -> InlineKeyboardButton:

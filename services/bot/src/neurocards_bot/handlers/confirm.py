@@ -5,6 +5,8 @@ The press is answered in the webhook's own reply; the message is redrawn afterwa
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiogram import Bot, Router
 from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import CallbackQuery, Update
@@ -17,6 +19,9 @@ from neurocards_bot.metrics import BotMetrics
 from neurocards_bot.order_texts import OrderTexts
 from neurocards_bot.ordering import Ordering, Press
 from neurocards_bot.screens import Screen, accepted_screen
+
+_REDRAWN = (AcceptOutcome.CREATED, AcceptOutcome.NO_DRAFT)
+"""Otherwise the worker draws the message, or the menu stays as it is."""
 
 
 async def confirm(
@@ -41,23 +46,16 @@ async def confirm(
     )
     acceptance = await ordering.confirm(press)
     metrics.orders_total.labels(acceptance.outcome).inc()
-    screen = _screen(acceptance, order_texts)
-    if screen is not None:
-        late_edits.submit(bot, chat_id, message_id, screen)
+    if acceptance.outcome in _REDRAWN:
+        late_edits.submit(bot, chat_id, message_id, partial(_screen, acceptance, order_texts))
     return _answer(query, acceptance, order_texts)
 
 
-def _screen(acceptance: Acceptance, texts: OrderTexts) -> Screen | None:
-    """Draw what the message becomes; None where somebody else draws it, or it stays."""
-    match acceptance.outcome:
-        case AcceptOutcome.CREATED if acceptance.job_id is not None:
-            return accepted_screen(
-                texts, acceptance.language, job_id=acceptance.job_id, balance=acceptance.balance
-            )
-        case AcceptOutcome.NO_DRAFT:
-            return Screen(texts.old_menu(acceptance.language))
-        case _:
-            return None
+def _screen(acceptance: Acceptance, texts: OrderTexts) -> Screen:
+    language, job_id = acceptance.language, acceptance.job_id
+    if job_id is None:
+        return Screen(texts.old_menu(language))
+    return accepted_screen(texts, language, job_id=job_id, balance=acceptance.balance)
 
 
 def _answer(query: CallbackQuery, acceptance: Acceptance, texts: OrderTexts) -> AnswerCallbackQuery:

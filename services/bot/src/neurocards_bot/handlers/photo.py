@@ -21,7 +21,7 @@ from neurocards_bot.order_texts import OrderTexts
 from neurocards_bot.ordering import Ordering
 from neurocards_bot.photo_texts import PhotoTexts
 from neurocards_bot.photos import Photo
-from neurocards_bot.screens import template_screen
+from neurocards_bot.screens import Screen, template_screen
 
 
 async def is_photo(_message: Message, photo: Photo | None = None) -> bool:
@@ -73,29 +73,36 @@ async def begin(
     templates: TemplateStore,
     order_texts: OrderTexts,
 ) -> None:
-    caption = (message.caption or "").strip()
-    too_long = len(caption) > CAPTION_CHARACTERS_MAX
+    caption, too_long = _description(message)
     draft = await ordering.begin(
         user,
         bot_id=bot.id,
         update_id=event_update.update_id,
         chat_id=message.chat.id,
         photo_file_id=photo.file_id,
-        caption="" if too_long else caption,
+        caption=caption,
     )
     screen = template_screen(draft, await templates.templates(), order_texts, user.language)
+    menu_id = await _send_menu(message, screen)
+    album_id = message.media_group_id
+    await remember_order(state, draft_id=draft.id, menu_message_id=menu_id, album_id=album_id)
+    if too_long:
+        await message.answer(order_texts.description_too_long(user.language, too_long))
+
+
+def _description(message: Message) -> tuple[str, int]:
+    """Give the caption to keep, and its length when it is too long to be kept."""
+    caption = (message.caption or "").strip()
+    return ("", len(caption)) if len(caption) > CAPTION_CHARACTERS_MAX else (caption, 0)
+
+
+async def _send_menu(message: Message, screen: Screen) -> int:
+    """Answer to the photo itself: with several open orders one sees which menu is whose."""
     to_photo = ReplyParameters(message_id=message.message_id, allow_sending_without_reply=True)
     menu = await message.answer(
         screen.html, reply_markup=screen.keyboard, reply_parameters=to_photo
     )
-    await remember_order(
-        state,
-        draft_id=draft.id,
-        menu_message_id=menu.message_id,
-        album_id=message.media_group_id,
-    )
-    if too_long:
-        await message.answer(order_texts.description_too_long(user.language, len(caption)))
+    return menu.message_id
 
 
 def build_router() -> Router:
