@@ -27,6 +27,7 @@ from neurocards.migrate import Migrator, read_migrations
 from neurocards.settings import Database as DatabaseSettings
 from neurocards_sandbox.embedded import NatsServer, PostgresServer
 from neurocards_sandbox.embedded.folders import free_port
+from support.statements import load
 
 ROOT = Path(__file__).parents[1]
 POSTGRES_IMAGE = "postgres:18-alpine"
@@ -193,7 +194,7 @@ def template_database(postgres_server: Postgres) -> str:
     """The name of a migrated database that others are copied from; nobody connects to it."""
 
     async def make() -> None:
-        await _execute(postgres_server, f"CREATE DATABASE {TEMPLATE_DATABASE}")
+        await _on_databases(postgres_server, "create", name=TEMPLATE_DATABASE)
         migrations = read_migrations(ROOT / "migrations")
         await Migrator(postgres_server.url(TEMPLATE_DATABASE), migrations).up()
 
@@ -205,18 +206,18 @@ def template_database(postgres_server: Postgres) -> str:
 async def empty_database_url(postgres_server: Postgres) -> AsyncIterator[str]:
     """A database without a schema."""
     name = f"test_{next(_numbers)}"
-    await _execute(postgres_server, f"CREATE DATABASE {name}")
+    await _on_databases(postgres_server, "create", name=name)
     yield postgres_server.url(name)
-    await _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    await _on_databases(postgres_server, "drop", name=name)
 
 
 @pytest.fixture
 async def database_url(postgres_server: Postgres, template_database: str) -> AsyncIterator[str]:
     """A freshly migrated database for this test alone."""
     name = f"test_{next(_numbers)}"
-    await _execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    await _on_databases(postgres_server, "copy", name=name, template=template_database)
     yield postgres_server.url(name)
-    await _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    await _on_databases(postgres_server, "drop", name=name)
 
 
 @pytest.fixture
@@ -254,7 +255,10 @@ async def nats_url(nats_server: Nats) -> str:
     return nats_server.url
 
 
-async def _execute(server: Postgres, statement: str) -> None:
+async def _on_databases(server: Postgres, what: str, **names: str) -> None:
+    statement = load("databases")[what]
+    for placeholder, name in names.items():
+        statement = statement.replace(f":{placeholder}", name)
     connection = await asyncpg.connect(server.url())
     try:
         await connection.execute(statement)

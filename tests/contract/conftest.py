@@ -8,13 +8,15 @@ import pytest
 from neurocards.adapters.postgres import Database
 from neurocards.testing.world import TEMPLATES, MemoryWorld, World
 from support.postgres_world import PostgresWorld
+from support.statements import load
 
 
 @pytest.fixture
 async def postgres_world(database: Database, pool: asyncpg.Pool) -> World:
-    await pool.execute("DELETE FROM templates")
+    statements = load("world")
+    await pool.execute(statements["forget_templates"])
     await pool.executemany(
-        "INSERT INTO templates (id, position, names, prompts) VALUES ($1, $2, $3, $4)",
+        statements["add_template"],
         [(t.id, t.position, dict(t.names), dict(t.prompts)) for t in TEMPLATES],
     )
     return PostgresWorld(database, pool)

@@ -16,6 +16,7 @@ from neurocards.errors import StoreUnavailableError
 from neurocards.ports.orders import DialogueKey
 from neurocards.settings import Database as DatabaseSettings
 from neurocards_sandbox.embedded.folders import free_port
+from support.statements import load
 
 KEY = DialogueKey(1, 2, 3)
 GENEROUS_S = 30.0
@@ -57,25 +58,25 @@ async def test_a_pool_without_a_free_connection_answers_with_an_error_and_recove
 async def test_a_statement_that_takes_too_long_is_ended(opened: Open):
     async with opened(NEUROCARDS_DB_STATEMENT_TIMEOUT_S=0.2) as database:
         with pytest.raises(StoreUnavailableError):
-            await database.value(Statement("sleep", "SELECT pg_sleep(60)"))
-        assert await database.value(Statement("one", "SELECT 1")) == 1
+            await database.value(_statement("sleep"))
+        assert await database.value(_statement("one")) == 1
 
 
 async def test_postgresql_knows_who_is_connected(opened: Open):
     async with opened() as database:
-        name = await database.value(Statement("name", "SHOW application_name"))
+        name = await database.value(_statement("application_name"))
     assert name == "pool-test"
 
 
 async def test_jsonb_is_pythons_own_values_in_any_alphabet(opened: Open):
     value = {"слово": ["Кружка", 1, None, {"a": True}]}
     async with opened() as database:
-        assert await database.value(Statement("echo", "SELECT $1::jsonb"), value) == value
+        assert await database.value(_statement("echo"), value) == value
 
 
 async def test_without_the_statement_cache_a_pooler_is_asked_for_nothing_special(opened: Open):
     async with opened(NEUROCARDS_DB_STATEMENT_CACHE_SIZE=0) as database:
-        shown = await database.value(Statement("shown", "SHOW statement_timeout"))
+        shown = await database.value(_statement("statement_timeout"))
         assert shown == "0"
         assert await PostgresOrderStore(database).user(1) is None
 
@@ -123,9 +124,13 @@ async def test_a_transaction_that_fails_leaves_nothing(opened: Open):
         assert await PostgresOrderStore(database).user(9) is None
 
 
+def _statement(name: str) -> Statement:
+    return Statement(name, load("server")[name])
+
+
 async def _insert_and_fail(database: Database) -> None:
     async with database.transaction() as session:
-        await session.execute(Statement("insert", "INSERT INTO users (tg_user_id) VALUES (9)"))
+        await session.execute(Statement("add_user", load("world")["add_user"]), 9)
         raise KeyError("a bug")
 
 
@@ -156,5 +161,5 @@ async def test_waiting_dialogues_cannot_take_the_connections_of_the_one_that_wor
 async def test_an_error_of_ours_is_not_called_an_outage(opened: Open):
     async with opened() as database:
         with pytest.raises(Exception, match="syntax error") as caught:
-            await database.value(Statement("wrong", "SELEC 1"))
+            await database.value(_statement("wrong"))
     assert not isinstance(caught.value, StoreUnavailableError)

@@ -22,35 +22,36 @@ from neurocards_sandbox.embedded import (
     PostgresServer,
 )
 from neurocards_sandbox.embedded.processes import gone
+from support.statements import load
 
 SETTINGS = {"fsync": "off"}
 GENEROUS_S = 60.0
 
 
-async def _value(server: PostgresServer, statement: str) -> object:
+async def _value(server: PostgresServer, name: str) -> object:
     connection = await asyncpg.connect(server.url())
     try:
-        return await connection.fetchval(statement)
+        return await connection.fetchval(load("server")[name])
     finally:
         await connection.close()
 
 
 async def test_a_second_start_of_postgresql_finds_its_data_again(tmp_path: Path):
     async with PostgresServer(tmp_path, settings=SETTINGS) as server:
-        await _value(server, "CREATE TABLE kept AS SELECT 7 AS number")
+        await _value(server, "keep")
     async with PostgresServer(tmp_path, settings=SETTINGS) as server:
-        assert await _value(server, "SELECT number FROM kept") == 7
+        assert await _value(server, "kept") == 7
 
 
 async def test_postgresql_recovers_from_a_crash_on_the_same_port(tmp_path: Path):
     async with PostgresServer(tmp_path, settings=SETTINGS) as server:
-        await _value(server, "CREATE TABLE kept AS SELECT 7 AS number")
+        await _value(server, "keep")
         port = server.port
         await server.kill()
         assert not server.is_running
         await server.start()
         assert server.port == port
-        assert await _value(server, "SELECT number FROM kept") == 7
+        assert await _value(server, "kept") == 7
 
 
 async def test_the_mark_of_a_dead_server_whose_number_was_given_away_blocks_no_start(
@@ -62,14 +63,14 @@ async def test_the_mark_of_a_dead_server_whose_number_was_given_away_blocks_no_s
         lines = mark.read_text().splitlines()
         mark.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
         await server.start()
-        assert await _value(server, "SELECT 1") == 1
+        assert await _value(server, "one") == 1
 
 
 async def test_an_interrupted_initialisation_is_done_again(tmp_path: Path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "half").write_text("made")
     async with PostgresServer(tmp_path, settings=SETTINGS) as server:
-        assert await _value(server, "SELECT 1") == 1
+        assert await _value(server, "one") == 1
 
 
 async def test_a_folder_that_is_served_already_is_refused(tmp_path: Path):
@@ -124,7 +125,9 @@ async def _messages(server: NatsServer) -> int | None:
 
 async def test_no_server_outlives_a_killed_supervisor_and_the_next_one_goes_on(tmp_path: Path):
     supervisor = subprocess.Popen(  # noqa: ASYNC220 - it has to be killed by hand
-        [sys.executable, "-c", _SUPERVISOR, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _SUPERVISOR, str(tmp_path), load("server")["keep"]],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert supervisor.stdout is not None
     pids = [int(word) for word in (await asyncio.to_thread(supervisor.stdout.readline)).split()]
@@ -134,7 +137,7 @@ async def test_no_server_outlives_a_killed_supervisor_and_the_next_one_goes_on(t
     supervisor.stdout.close()
     assert await gone(pids, timeout_s=GENEROUS_S)
     async with PostgresServer(tmp_path / "postgres") as server:
-        assert await _value(server, "SELECT number FROM kept") == 7
+        assert await _value(server, "kept") == 7
 
 
 _SUPERVISOR = textwrap.dedent(
@@ -147,7 +150,7 @@ _SUPERVISOR = textwrap.dedent(
     async def main(folder):
         async with PostgresServer(folder / "postgres") as store, NatsServer(folder / "n") as nats:
             connection = await asyncpg.connect(store.url())
-            await connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+            await connection.execute(sys.argv[2])
             await connection.close()
             print(store.pid, nats.pid, flush=True)
             await asyncio.sleep(600)

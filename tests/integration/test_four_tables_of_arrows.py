@@ -12,6 +12,7 @@ from neurocards.adapters.postgres import Database
 from neurocards.domain.jobs import ARROWS, JobEvent, JobStatus, legal_arrows
 from support.job_machine import HAPPENINGS, current_fence, led_to
 from support.postgres_world import PostgresWorld
+from support.statements import load
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "state-machine.md"
 PICTURE = re.compile(r"^    (\w+) --> (\w+) : (\w+)$", re.MULTILINE)
@@ -25,10 +26,7 @@ def _of_the_domain() -> set[Arrow]:
 
 
 async def _of_the_constraint(pool: asyncpg.Pool) -> set[Arrow]:
-    text = await pool.fetchval(
-        "SELECT pg_get_constraintdef(oid) FROM pg_constraint "
-        "WHERE conname = 'jobs_arrow_legal' AND conrelid = 'jobs'::regclass"
-    )
+    text = await pool.fetchval(load("arrows")["constraint"])
     return set(CONSTRAINT.findall(text))
 
 
@@ -78,8 +76,7 @@ async def test_no_other_arrow_gets_past_the_constraint(database: Database, pool:
         fence = await led_to(world, before, user_id=7000 + number)
         with pytest.raises(asyncpg.CheckViolationError):
             await pool.execute(
-                "UPDATE jobs SET status = $2, lease_until = NULL, leased_by = NULL, "
-                "finished_at = CASE WHEN $3 THEN now() END WHERE id = $1",
+                load("arrows")["force_status"],
                 fence.job_id,
                 after.value,
                 after.is_terminal,
@@ -94,9 +91,7 @@ async def test_a_delivered_job_stays_done_and_an_attempt_never_falls(
     world = PostgresWorld(database, pool)
     fence = await led_to(world, JobStatus.DELIVERING, user_id=1)
     with pytest.raises(asyncpg.RaiseError, match="lower"):
-        await pool.execute("UPDATE jobs SET attempt = 0 WHERE id = $1", fence.job_id)
+        await pool.execute(load("arrows")["lower_attempt"], fence.job_id)
     assert await world.jobs.finish(fence, result_file_id="file", undelivered=False)
     with pytest.raises(asyncpg.RaiseError, match="stays done"):
-        await pool.execute(
-            "UPDATE jobs SET status = 'queued', finished_at = NULL WHERE id = $1", fence.job_id
-        )
+        await pool.execute(load("arrows")["reopen"], fence.job_id)

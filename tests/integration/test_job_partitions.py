@@ -13,31 +13,24 @@ from hypothesis import strategies as st
 
 from neurocards.adapters.postgres import Database, PostgresOutbox
 from neurocards.domain.identifiers import month_bounds, uuid7
+from support.statements import load
 
-INSERT_JOB = """
-INSERT INTO jobs (
-    id, tg_user_id, bot_id, template_id, options, photo_file_id, language, chat_id,
-    status_message_id, price_credits, deadline_at
-) VALUES ($1, 7, 1, 'first', '{}', 'photo', 'ru', 7, 1, 1, now() + interval '3 hours')
-"""
+SQL = load("partitions")
 
 
 async def _partitions(pool: asyncpg.Pool) -> list[str]:
-    rows = await pool.fetch(
-        "SELECT inhrelid::regclass::text AS name FROM pg_inherits "
-        "WHERE inhparent = 'jobs'::regclass ORDER BY name"
-    )
+    rows = await pool.fetch(SQL["partitions"])
     return [row["name"] for row in rows]
 
 
 async def _partition_of(pool: asyncpg.Pool, job_id: UUID) -> str:
-    return str(await pool.fetchval("SELECT tableoid::regclass FROM jobs WHERE id = $1", job_id))
+    return str(await pool.fetchval(SQL["partition_of"], job_id))
 
 
 async def test_this_month_and_the_next_three_are_there_after_the_migrations(pool: asyncpg.Pool):
     assert len(await _partitions(pool)) == 1 + 4
     job_id = uuid7(datetime.now(UTC), 1)
-    await pool.execute(INSERT_JOB, job_id)
+    await pool.execute(SQL["insert_job"], job_id)
     assert await _partition_of(pool, job_id) == f"jobs_{datetime.now(UTC):%Y_%m}"
 
 
@@ -45,9 +38,9 @@ async def test_a_month_later_one_partition_is_added_and_a_repeat_adds_none(
     pool: asyncpg.Pool, database: Database
 ):
     before = await _partitions(pool)
-    next_month = await pool.fetchval("SELECT now() + interval '1 month'")
-    assert await pool.fetchval("SELECT ensure_job_partitions(3, $1)", next_month) == 1
-    assert await pool.fetchval("SELECT ensure_job_partitions(3, $1)", next_month) == 0
+    next_month = await pool.fetchval(SQL["next_month"])
+    assert await pool.fetchval(SQL["ensure"], 3, next_month) == 1
+    assert await pool.fetchval(SQL["ensure"], 3, next_month) == 0
     assert len(await _partitions(pool)) == len(before) + 1
     assert await PostgresOutbox(database).ensure_partitions() == 0
 
@@ -58,44 +51,44 @@ async def test_rows_of_the_default_partition_move_to_their_month_with_all_that_t
     moment = datetime(2031, 2, 28, 23, 59, 59, 999000, tzinfo=UTC)
     last, following = uuid7(moment, 1), month_bounds(moment)[1]
     for job_id in (last, following):
-        await pool.execute(INSERT_JOB, job_id)
+        await pool.execute(SQL["insert_job"], job_id)
         assert await _partition_of(pool, job_id) == "jobs_default"
-    before = await pool.fetchrow("SELECT * FROM jobs WHERE id = $1", last)
-    assert await pool.fetchval("SELECT ensure_job_partitions(0, $1)", moment) == 1
+    before = await pool.fetchrow(SQL["job"], last)
+    assert await pool.fetchval(SQL["ensure"], 0, moment) == 1
     assert await _partition_of(pool, last) == "jobs_2031_02"
     assert await _partition_of(pool, following) == "jobs_default"
-    assert await pool.fetchrow("SELECT * FROM jobs WHERE id = $1", last) == before
+    assert await pool.fetchrow(SQL["job"], last) == before
 
 
 async def test_the_guard_holds_in_a_new_partition_too(pool: asyncpg.Pool):
     moment = datetime(2031, 2, 1, tzinfo=UTC)
-    await pool.fetchval("SELECT ensure_job_partitions(0, $1)", moment)
+    await pool.fetchval(SQL["ensure"], 0, moment)
     job_id = uuid7(moment, 1)
-    await pool.execute(INSERT_JOB, job_id)
-    await pool.execute("UPDATE jobs SET status = 'scripting', attempt = 1 WHERE id = $1", job_id)
-    row = await pool.fetchrow("SELECT previous_status, attempt FROM jobs WHERE id = $1", job_id)
+    await pool.execute(SQL["insert_job"], job_id)
+    await pool.execute(SQL["claim"], job_id)
+    row = await pool.fetchrow(SQL["job"], job_id)
     assert row is not None
-    assert tuple(row) == ("queued", 1)
+    assert (row["previous_status"], row["attempt"]) == ("queued", 1)
     with pytest.raises(asyncpg.RaiseError, match="lower"):
-        await pool.execute("UPDATE jobs SET attempt = 0 WHERE id = $1", job_id)
+        await pool.execute(SQL["lower_attempt"], job_id)
 
 
 async def test_several_replicas_may_do_it_at_once_while_jobs_come_in(pool: asyncpg.Pool):
     moment = datetime(2031, 2, 10, tzinfo=UTC)
 
     async def insert(number: int) -> None:
-        await pool.execute(INSERT_JOB, uuid7(moment, number))
+        await pool.execute(SQL["insert_job"], uuid7(moment, number))
 
-    ensuring = (pool.fetchval("SELECT ensure_job_partitions(1, $1)", moment) for _ in range(4))
+    ensuring = (pool.fetchval(SQL["ensure"], 1, moment) for _ in range(4))
     results = await asyncio.gather(*ensuring, *(insert(number) for number in range(40)))
     assert sum(made for made in results if made is not None) == 2
-    assert await pool.fetchval("SELECT count(*) FROM jobs_2031_02") == 40
-    assert await pool.fetchval("SELECT count(*) FROM jobs_default") == 0
+    rows = await pool.fetch(SQL["rows_by_partition"])
+    assert {row["name"]: row["rows"] for row in rows} == {"jobs_2031_02": 40}
 
 
 async def test_a_look_for_an_id_reads_one_partition(pool: asyncpg.Pool):
     job_id = uuid7(datetime.now(UTC), 1)
-    plan = await pool.fetch(f"EXPLAIN SELECT * FROM jobs WHERE id = '{job_id}'")  # noqa: S608
+    plan = await pool.fetch(SQL["explain_job"], job_id)
     text = "\n".join(row[0] for row in plan)
     assert f"jobs_{datetime.now(UTC):%Y_%m}" in text
     assert text.count("jobs_20") == text.count(f"jobs_{datetime.now(UTC):%Y_%m}")
@@ -110,7 +103,7 @@ def test_python_and_sql_agree_on_the_first_id_of_any_moment(
     async def compare(moments: list[datetime]) -> list[UUID]:
         connection = await asyncpg.connect(database_url)
         try:
-            return [await connection.fetchval("SELECT first_job_id($1)", m) for m in moments]
+            return [await connection.fetchval(SQL["first_id"], m) for m in moments]
         finally:
             await connection.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import asyncpg
@@ -10,22 +11,18 @@ import pytest
 
 from neurocards.errors import StoreUnavailableError
 from neurocards.migrate import MigrationError, Migrator, migrations_folder, read_migrations
+from support.statements import load
 
-FIRST = ("0001_first", "CREATE TABLE first (id integer);", "DROP TABLE first;")
-SECOND = (
-    "0002_second",
-    "-- no-transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS idx_first_id ON first (id);",
-    "DROP INDEX idx_first_id;",
-)
-THIRD = ("0003_third", "CREATE TABLE third (id integer); INSERT INTO third VALUES (1);", None)
+FILES = Path(__file__).parents[1] / "support" / "migrations"
+FIRST, SECOND, THIRD = "0001_first", "0002_second", "0003_third"
+SQL = load("migration_runner")
 
 
-def _write(folder: Path, *migrations: tuple[str, str, str | None]) -> Path:
+def _write(folder: Path, *names: str) -> Path:
     folder.mkdir(exist_ok=True)
-    for name, up, down in migrations:
-        (folder / f"{name}.up.sql").write_text(up)
-        if down is not None:
-            (folder / f"{name}.down.sql").write_text(down)
+    for name in names:
+        for file in FILES.glob(f"{name}.*.sql"):
+            shutil.copy(file, folder)
     return folder
 
 
@@ -36,10 +33,7 @@ def _migrator(url: str, folder: Path) -> Migrator:
 async def _tables(url: str) -> set[str]:
     connection = await asyncpg.connect(url)
     try:
-        rows = await connection.fetch(
-            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
-            "AND relkind IN ('r', 'i') AND relname !~ 'pkey'"
-        )
+        rows = await connection.fetch(SQL["relations"])
     finally:
         await connection.close()
     return {row["relname"] for row in rows}
@@ -75,8 +69,7 @@ async def test_of_several_runners_at_once_one_does_the_work(
 async def test_a_file_that_fails_leaves_nothing_of_itself_and_what_came_before(
     empty_database_url: str, tmp_path: Path
 ):
-    broken = ("0002_broken", "CREATE TABLE half (id integer); SELECT 1 / 0;", None)
-    folder = _write(tmp_path, FIRST, broken)
+    folder = _write(tmp_path, FIRST, "0002_broken")
     migrator = _migrator(empty_database_url, folder)
     with pytest.raises(MigrationError, match=r"0002_broken failed .* division by zero"):
         await migrator.up()
@@ -101,7 +94,8 @@ async def test_a_changed_file_is_named_and_nothing_is_applied(
 ):
     folder = _write(tmp_path, FIRST)
     await _migrator(empty_database_url, folder).up()
-    _write(tmp_path, ("0001_first", "CREATE TABLE other (id integer);", None), SECOND)
+    shutil.copy(FILES / "0001_changed.sql", folder / "0001_first.up.sql")
+    _write(tmp_path, SECOND)
     migrator = _migrator(empty_database_url, folder)
     with pytest.raises(MigrationError, match="0001_first was changed after it had been applied"):
         await migrator.up()
@@ -113,12 +107,10 @@ async def test_a_missing_file_and_a_skipped_one_are_named(empty_database_url: st
     migrator = _migrator(empty_database_url, _write(tmp_path, FIRST, SECOND))
     await migrator.up()
     connection = await asyncpg.connect(empty_database_url)
-    await connection.execute("DELETE FROM schema_migrations WHERE version = 1")
+    await connection.execute(SQL["forget_first"])
     with pytest.raises(MigrationError, match="0001_first was not applied, but a later one was"):
         await migrator.up()
-    await connection.execute(
-        "INSERT INTO schema_migrations (version, name, sha256) VALUES (0, 'zeroth', '')"
-    )
+    await connection.execute(SQL["invent_zeroth"])
     await connection.close()
     faults = (await migrator.compare()).faults
     assert "0000_zeroth was applied, but its file is missing" in faults
@@ -144,10 +136,10 @@ async def test_a_table_that_somebody_holds_ends_the_run_instead_of_stopping_the_
 ):
     folder = _write(tmp_path, FIRST)
     await _migrator(empty_database_url, folder).up()
-    _write(tmp_path, ("0002_alter", "ALTER TABLE first ADD COLUMN more integer;", None))
+    _write(tmp_path, "0002_alter")
     connection = await asyncpg.connect(empty_database_url)
     async with connection.transaction():
-        await connection.execute("SELECT * FROM first")
+        await connection.execute(SQL["hold_first"])
         with pytest.raises(MigrationError, match="lock timeout"):
             await _migrator(empty_database_url, folder).up(lock_timeout_s=0.2)
     await connection.close()
@@ -188,7 +180,7 @@ def test_names_that_say_nothing_or_the_same_twice_are_refused(
     tmp_path: Path, names: list[str], complaint: str
 ):
     for name in names:
-        (tmp_path / name).write_text("SELECT 1;")
+        (tmp_path / name).touch()
     with pytest.raises(MigrationError, match=complaint):
         read_migrations(tmp_path)
 
@@ -205,7 +197,7 @@ async def test_our_own_migrations_go_up_down_and_up_again(empty_database_url: st
 
 
 async def test_the_seeded_templates_are_complete_in_both_languages(pool: asyncpg.Pool):
-    rows = await pool.fetch("SELECT * FROM templates ORDER BY position")
+    rows = await pool.fetch(load("world")["templates"])
     assert len(rows) >= 8
     for row in rows:
         for language in ("ru", "en"):

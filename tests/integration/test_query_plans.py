@@ -12,22 +12,10 @@ import pytest
 
 from neurocards.adapters.postgres.statements import load
 from neurocards.domain.identifiers import uuid7
+from support import statements as tests_sql
 
 JOBS = 10_000
 USERS = 500
-FILL = """
-INSERT INTO jobs (
-    id, tg_user_id, bot_id, status, finished_at, result_file_id, template_id, options,
-    photo_file_id, language, chat_id, status_message_id, price_credits, deadline_at
-)
-SELECT id, number % $2, 1, 'queued', NULL, 'file', 'first', '{}', 'photo', 'ru', 1, 1, 1,
-    now() + interval '3 hours'
-FROM unnest($1::uuid[]) WITH ORDINALITY AS made (id, number)
-"""
-END_MOST = """
-UPDATE jobs SET status = 'cancelled', finished_at = now() WHERE price_credits = 1
-    AND id <> ALL ($1::uuid[])
-"""
 
 
 def _ids() -> list[UUID]:
@@ -38,10 +26,10 @@ def _ids() -> list[UUID]:
 @pytest.fixture
 async def filled(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
     """Ten thousand jobs of five hundred users, of which a hundred have not ended."""
-    ids = _ids()
+    ids, tables = _ids(), tests_sql.load("plans")
     async with pool.acquire() as connection:
-        await connection.execute(FILL, ids, USERS)
-        await connection.execute(END_MOST, ids[::100])
+        await connection.execute(tables["fill_jobs"], ids, USERS)
+        await connection.execute(tables["end_all_but"], ids[::100])
         await connection.execute("VACUUM ANALYZE")
         yield connection
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncpg
 import nats
 
-from neurocards.domain.jobs import JobStatus
+from support.statements import load
 
 
 async def test_every_test_has_a_migrated_database_of_its_own(pool: asyncpg.Pool):
-    assert await pool.fetchval("SELECT count(*) FROM jobs WHERE status = $1", JobStatus.DONE) == 0
-    await pool.execute("INSERT INTO users (tg_user_id) VALUES (1)")
+    assert await pool.fetchval(load("world")["count_jobs"]) == 0
+    await pool.execute(load("world")["add_user"], 1)
 
 
 async def test_what_another_test_wrote_is_not_there(pool: asyncpg.Pool):
-    assert await pool.fetchval("SELECT count(*) FROM users") == 0
+    assert await pool.fetchval(load("world")["count_users"]) == 0
 
 
 async def test_every_test_finds_nats_without_a_stream(nats_url: str):

@@ -11,10 +11,10 @@ from neurocards.adapters.postgres.statements import FILES, Statement, load, pars
 
 
 def test_a_file_is_split_into_its_named_statements():
-    text = "-- about the file\n\n-- name: one\nSELECT 1;\n\n-- name: two\n-- why\nSELECT\n  2;\n"
+    text = "-- about the file\n\n-- name: one\nSHOW one;\n\n-- name: two\n-- why\nSHOW\n  two;\n"
     assert parse(text) == {
-        "one": Statement("one", "SELECT 1"),
-        "two": Statement("two", "-- why\nSELECT\n  2"),
+        "one": Statement("one", "SHOW one"),
+        "two": Statement("two", "-- why\nSHOW\n  two"),
     }
 
 

@@ -1,0 +1,2 @@
+CREATE TABLE half (id integer);
+SELECT 1 / 0;

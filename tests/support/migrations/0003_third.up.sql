@@ -1,0 +1,2 @@
+CREATE TABLE third (id integer);
+INSERT INTO third VALUES (1);

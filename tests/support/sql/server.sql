@@ -1,0 +1,25 @@
+-- What shows that a server is there and keeps what it was given.
+
+-- name: one
+SELECT 1;
+
+-- name: sleep
+SELECT pg_sleep(60);
+
+-- name: echo
+SELECT $1::jsonb;
+
+-- name: application_name
+SHOW application_name;
+
+-- name: statement_timeout
+SHOW statement_timeout;
+
+-- name: wrong
+SELEC 1;
+
+-- name: keep
+CREATE TABLE kept AS SELECT 7 AS number;
+
+-- name: kept
+SELECT number FROM kept;
