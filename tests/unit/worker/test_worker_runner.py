@@ -220,3 +220,25 @@ async def test_a_write_waits_while_the_store_is_away(bench: WorkerBench):
 
     assert record.status is JobStatus.DONE
     assert len(bench.provider.created) == 1
+
+
+async def test_a_claim_under_way_leaves_no_lease_behind_when_the_worker_ends(bench: WorkerBench):
+    standing(bench)
+    job_id = await bench.accept()
+    claim, let_go = bench.world.jobs.claim, asyncio.Event()
+
+    async def slow_claim(*args: object, **named: object) -> object:
+        await let_go.wait()
+        return await claim(*args, **named)  # type: ignore[arg-type]
+
+    bench.world.jobs.claim = slow_claim  # type: ignore[assignment, method-assign]
+    async with working(bench) as stop:
+        await publish(bench, job_id)
+        await settle_down()
+        stop.set()
+        await settle_down()
+        let_go.set()
+
+    record = bench.record(job_id)
+    assert (record.attempt, record.leased_by) == (1, None)
+    assert bench.broker.job_ids == {job_id}

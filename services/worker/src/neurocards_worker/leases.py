@@ -19,7 +19,7 @@ from neurocards.ports.jobs import JobStore
 from neurocards.ports.queue import Delivery
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
-from neurocards_worker.run import Run
+from neurocards_worker.run import Run, Uninterrupted
 
 BEAT_SHARES = 20
 """The signs of life of all jobs are spread over so many parts of the interval."""
@@ -32,10 +32,10 @@ class HeldJob:
     """A message that was taken; `run` is there once its job is claimed."""
 
     delivery: Delivery
+    uninterrupted: Uninterrupted = field(default_factory=Uninterrupted)
     run: Run | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     lost: bool = False
-    handed_over: bool = False
 
     @property
     def fence(self) -> tuple[UUID, int] | None:
@@ -43,15 +43,11 @@ class HeldJob:
 
     @property
     def is_busy(self) -> bool:
-        return self.run is not None and self.run.uninterrupted.is_busy
+        return self.uninterrupted.is_busy
 
     def cancel(self) -> None:
-        if self.task is None:
-            return
-        if self.run is None:
-            self.task.cancel()
-        else:
-            self.run.uninterrupted.cancel(self.task)
+        if self.task is not None:
+            self.uninterrupted.cancel(self.task)
 
 
 class LeaseKeeper:

@@ -14,9 +14,8 @@ from uuid import UUID
 
 import structlog
 
-from neurocards.domain.jobs import Job
 from neurocards.errors import QueueUnavailableError, StoreUnavailableError
-from neurocards.ports.jobs import Claimed, HeldByAnother, JobStore, NotDue, NothingToDo
+from neurocards.ports.jobs import Claim, Claimed, HeldByAnother, JobStore, NotDue, NothingToDo
 from neurocards.ports.queue import Delivery, Hints, JobQueue
 from neurocards_worker.carrier import Carrier
 from neurocards_worker.leases import HeldJob, LeaseKeeper
@@ -118,28 +117,36 @@ class Runner:
     async def _claim_and_carry(self, job_id: UUID, held: HeldJob) -> None:
         try:
             async with self._claims:
-                claim = await self._jobs.claim(
-                    job_id, worker=self._limits.name, lease_s=self._limits.lease_s
-                )
+                claim = await self._claim(job_id, held)
         except StoreUnavailableError as error:
             log.warning("claim.store_away", job_id=str(job_id), reason=str(error))
             await held.delivery.nak(after_s=STORE_AWAY_S)
             return
         self._metrics.claims_total.labels(type(claim).__name__).inc()
         match claim:
-            case Claimed(job):
-                await self._carry(job, held)
+            case Claimed() if held.run is not None:
+                await self._carry(held.run, held)
             case HeldByAnother(for_s):
                 await held.delivery.nak(after_s=min(HELD_LOOK_S_MAX, max(0.1, for_s)))
             case NotDue() | NothingToDo():
                 await held.delivery.ack()
 
-    async def _carry(self, job: Job, held: HeldJob) -> None:
-        held.run = Run(job)
+    async def _claim(self, job_id: UUID, held: HeldJob) -> Claim:
+        """Claim the job; a claim that is cut off would leave a lease that nobody gives back."""
+        async with held.uninterrupted:
+            claim = await self._jobs.claim(
+                job_id, worker=self._limits.name, lease_s=self._limits.lease_s
+            )
+            if isinstance(claim, Claimed):
+                held.run = Run(claim.job, held.uninterrupted)
+        return claim
+
+    async def _carry(self, run: Run, held: HeldJob) -> None:
+        job = run.job
         structlog.contextvars.bind_contextvars(attempt=job.attempt)
         log.info("job.claimed", job_id=str(job.id), status=job.status, tries=job.tries)
         await self._hints.announce(f"events.job.{job.status}", str(job.id).encode())
-        is_ours = await self._carrier.carry(held.run)
+        is_ours = await self._carrier.carry(run)
         held.run = None
         if is_ours:
             await held.delivery.ack()
