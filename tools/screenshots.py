@@ -31,8 +31,9 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
     "--no-first-run",
 ]
-COLOURS = 256
-"""Enough for a page with a photo in it; a palette makes the file a third as large."""
+COMMON_COLOURS = 208
+RARE_COLOURS = 48
+"""A palette of both: gradients without bands, and the few strong colours of buttons and icons."""
 VIDEO_TIMEOUT_MS = 180_000
 CAPTION = {"ru": "Крем для рук с маслом ши, 75 мл", "en": "Hand cream with shea butter, 75 ml"}
 
@@ -84,12 +85,21 @@ def find_chromium() -> str:
     return found
 
 
+def reduced(shot: Image.Image) -> Image.Image:
+    """Bring a picture down to 256 colours, about a fifth of its size as a file."""
+    common = shot.quantize(COMMON_COLOURS, Image.Quantize.MEDIANCUT).getpalette() or []
+    rare = shot.quantize(RARE_COLOURS, Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(common[: COMMON_COLOURS * 3] + rare[: RARE_COLOURS * 3])
+    return shot.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
 async def take(page: Page, name: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     path = PICTURES / f"chat-{name}.png"
     await page.screenshot(path=path)
     with Image.open(path) as shot:
-        small = shot.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+        small = reduced(shot.convert("RGB"))
     small.save(path, optimize=True)
     report(f"{path.name}  {path.stat().st_size // 1024} KiB")
 

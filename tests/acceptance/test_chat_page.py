@@ -151,6 +151,7 @@ async def test_two_visitors_have_chats_of_their_own_and_a_reload_keeps_them(tmp_
 async def test_the_chat_works_by_keyboard_alone(tmp_path: Path):
     """The command menu opens by a slash, moves by arrows and sends by Enter."""
     async with demo_page(tmp_path) as (_, _, page):
+        await expect(page.locator("#start-button")).to_be_visible()
         await page.focus("#start-button")
         await page.keyboard.press("Enter")
         await expect(page.locator("#message-input")).to_be_focused()

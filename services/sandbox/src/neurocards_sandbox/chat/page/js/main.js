@@ -27,9 +27,9 @@ class Conversation {
     this.transcript = new Transcript({
       press: (...button) => this.chat.press(...button).catch(refused),
       remove: (id) => this.chat.remove(id).catch(showFailure),
-      command: (command) => this.sendText(command).catch(showFailure),
+      command: (command) => this.sendText(command).catch(() => {}),
     });
-    this.menu = new CommandMenu((command) => this.sendText(command).catch(showFailure));
+    this.menu = new CommandMenu((command) => this.sendText(command).catch(() => {}));
     new Composer({ send: (typed) => this.sendText(typed), menu: this.menu });
     new Sending((files, kind, caption) => this.sendFiles(files, kind, caption));
     this.visitorMenu = new VisitorMenu(this.visitors, {
@@ -136,12 +136,18 @@ class Conversation {
     byId("start-button").hidden = !isEmpty && !this.isBlocked;
     byId("start-button").textContent = text(this.isBlocked ? "unblock" : "start");
     byId("composer").hidden = isEmpty || this.isBlocked;
+    if (this.isLineAwaited && !byId("composer").hidden) {
+      this.isLineAwaited = false;
+      byId("message-input").focus();
+    }
     byId("bot-state").textContent = text(this.action || (this.isBlocked ? "bot_blocked" : "online"));
   }
 
   pressStart() {
     if (this.isBlocked) this.chat.setBlocked(false).catch(showFailure);
-    else this.sendText("/start").then(() => byId("message-input").focus(), showFailure);
+    else this.sendText("/start").catch(() => {});
+    // The button goes away under the visitor's finger; the line takes its place.
+    this.isLineAwaited = true;
   }
 
   sendText(typed) {
