@@ -33,7 +33,9 @@ from neurocards_bot.outbox_metrics import OutboxMetrics
 from neurocards_bot.reaper import Reaper
 from neurocards_bot.relay import Relay
 from support.broker import Nats
+from support.statements import load
 
+SQL = load("outbox_relay")
 BOUND_S = 30.0
 NEVER_S = 3600.0
 
@@ -244,7 +246,7 @@ async def test_rows_that_a_dead_replica_had_locked_are_relayed_by_another(
     jobs = await _accept(site, 3)
     dying = await asyncpg.connect(database_url)
     await dying.execute("BEGIN")
-    locked = await dying.fetch("SELECT id FROM outbox LIMIT 500 FOR UPDATE SKIP LOCKED")
+    locked = await dying.fetch(SQL["lock_outbox"])
     assert len(locked) == 3
     worker = await site.worker()
     site.start(replica)
@@ -277,30 +279,20 @@ async def test_a_due_retry_and_a_lost_lease_come_back_by_the_reaper_alone(site: 
     await until(site.outbox_is_empty)
     await worker.until_seen({job.id})
     worker.seen.clear()
-    await site.pool.execute(
-        "UPDATE jobs SET lease_until = now() - interval '1 s', enqueued_at = now() - interval '9 s'"
-    )
+    await site.pool.execute(SQL["lose_leases"])
     replica.reaper.wake()
     await worker.until_seen({job.id})
 
 
 async def test_the_reaper_makes_partitions_and_forgets_old_updates(site: Site):
-    await site.pool.execute(
-        "INSERT INTO updates (bot_id, update_id, received_at)"
-        " SELECT 1, n, now() - interval '3 days' FROM generate_series(1, 2500) n"
-    )
-    await site.pool.execute("INSERT INTO updates (bot_id, update_id) VALUES (1, 9999)")
-    partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'jobs'::regclass"
-    before = await site.pool.fetchval(partitions)
-    last = await site.pool.fetchval(
-        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'jobs'::regclass"
-        " AND inhrelid::regclass::text ~ '^jobs_2' ORDER BY 1 DESC LIMIT 1"
-    )
-    await site.pool.execute(f"DROP TABLE {last}")
+    await site.pool.execute(SQL["old_updates"])
+    await site.pool.execute(SQL["fresh_update"])
+    before = await site.pool.fetchval(SQL["count_partitions"])
+    await site.pool.execute(SQL["drop_last_partition"])
     await site.replica()
 
     async def housekept() -> bool:
-        updates = await site.pool.fetchval("SELECT count(*) FROM updates")
-        return (updates, await site.pool.fetchval(partitions)) == (1, before)
+        updates = await site.pool.fetchval(SQL["count_updates"])
+        return (updates, await site.pool.fetchval(SQL["count_partitions"])) == (1, before)
 
     await until(housekept)
