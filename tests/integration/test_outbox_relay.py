@@ -288,7 +288,8 @@ async def test_the_reaper_makes_partitions_and_forgets_old_updates(site: Site):
     await site.pool.execute(SQL["old_updates"])
     await site.pool.execute(SQL["fresh_update"])
     before = await site.pool.fetchval(SQL["count_partitions"])
-    await site.pool.execute(SQL["drop_last_partition"])
+    last = await site.pool.fetchval(SQL["last_partition"])
+    await site.pool.execute(SQL["drop_partition"].format(partition=last))
     await site.replica()
 
     async def housekept() -> bool:

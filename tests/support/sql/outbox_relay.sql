@@ -19,13 +19,10 @@ SELECT count(*) FROM updates;
 -- name: count_partitions
 SELECT count(*) FROM pg_inherits WHERE inhparent = 'jobs'::regclass;
 
--- name: drop_last_partition
-DO $$
-BEGIN
-    EXECUTE 'DROP TABLE ' || (
-        SELECT inhrelid::regclass::text FROM pg_inherits
-        WHERE inhparent = 'jobs'::regclass AND inhrelid::regclass::text ~ '^jobs_2'
-        ORDER BY 1 DESC LIMIT 1
-    );
-END
-$$;
+-- name: last_partition
+SELECT inhrelid::regclass::text FROM pg_inherits
+WHERE inhparent = 'jobs'::regclass AND inhrelid::regclass::text ~ '^jobs_2'
+ORDER BY 1 DESC LIMIT 1;
+
+-- name: drop_partition
+DROP TABLE {partition};
