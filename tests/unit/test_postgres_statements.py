@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from neurocards.adapters.postgres.statements import FILES, Statement, load, parse
+from neurocards.migrate import migrations_folder
 
 
 def test_a_file_is_split_into_its_named_statements():
@@ -41,3 +42,10 @@ def test_names_are_unique_over_all_files_since_they_label_a_metric():
 def test_no_statement_of_a_worker_reads_the_users(file: str):
     for statement in load(file).values():
         assert not re.search(r"\b(users|JOIN)\b", statement.sql), statement.name
+
+
+def test_the_jobs_of_a_user_have_an_index_of_the_agreed_name():
+    # S1-3
+    schema = (migrations_folder() / "0001_initial.up.sql").read_text(encoding="utf-8")
+    assert "tg_user_id bigint NOT NULL" in schema
+    assert "CREATE INDEX idx_jobs_tg_user_id ON jobs (tg_user_id" in schema
