@@ -31,6 +31,7 @@ from neurocards.adapters.nats.hints import NatsHints
 from neurocards.adapters.nats.publisher import NatsPublisher
 from neurocards.adapters.nats.stream import JobStream
 from neurocards.adapters.postgres import PostgresOrderStore, PostgresOutbox, open_database
+from neurocards.adapters.postgres.statements import parse
 from neurocards.domain.identifiers import RANDOM_BITS, uuid7
 from neurocards.domain.orders import OrderOptions
 from neurocards.ports.orders import AcceptRequest, Draft
@@ -59,6 +60,7 @@ KIE_KEYS = ("sandbox-kie-key", "second-kie-key")
 TEMPLATE_ID = "worker_test"
 PATIENCE_S = 60.0
 LOOK_S = 0.05
+SQL = parse(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
 QUICK = {
     "NEUROCARDS_PROFILE": "fast",
     "NEUROCARDS_RENDER_POLL_S": "0.2",
@@ -168,7 +170,7 @@ class WorkerWorld:
         return worker
 
     async def job(self, job_id: UUID) -> asyncpg.Record:
-        row = await self.pool.fetchrow("SELECT * FROM jobs WHERE id = $1", job_id)
+        row = await self.pool.fetchrow(SQL["job"].sql, job_id)
         assert row is not None
         return row
 
@@ -183,16 +185,10 @@ class WorkerWorld:
         return await self.job(job_id)
 
     async def balance(self) -> int:
-        return int(
-            await self.pool.fetchval("SELECT balance FROM users WHERE tg_user_id = $1", USER_ID)
-        )
+        return int(await self.pool.fetchval(SQL["balance"].sql, USER_ID))
 
     async def refunds(self, job_id: UUID) -> int:
-        return int(
-            await self.pool.fetchval(
-                "SELECT count(*) FROM ledger WHERE key = $1", f"refund:{job_id}"
-            )
-        )
+        return int(await self.pool.fetchval(SQL["refunds"].sql, f"refund:{job_id}"))
 
     async def message(self, message_id: int) -> dict[str, Any]:
         reply = await self.telegram.control(f"/chats/{USER_ID}/messages/{message_id}")
@@ -266,7 +262,7 @@ async def worker_world(
         )
         world.person = Person(telegram.http, USER_ID, bot_id=BOT_ID)
         await world.pool.execute(
-            "INSERT INTO templates (id, position, names, prompts) VALUES ($1, 99, $2, $3)",
+            SQL["add_template"].sql,
             TEMPLATE_ID,
             '{"en": "Studio"}',
             '{"en": "Soft light."}',
