@@ -40,7 +40,7 @@ CAPTION = {"ru": "Крем для рук с маслом ши, 75 мл", "en": "
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A device and its visitor."""
+    """A device and its visitor; the names of its pictures begin with `name`."""
 
     name: str
     width: int
@@ -51,8 +51,8 @@ class View:
 
 
 VIEWS = (
-    View("desktop", 1280, 860, "light", "en"),
-    View("phone", 390, 844, "dark", "ru", is_phone=True),
+    View("chat", 1280, 860, "light", "en"),
+    View("chat-phone", 390, 844, "dark", "ru", is_phone=True),
 )
 
 
@@ -96,7 +96,7 @@ def reduced(shot: Image.Image) -> Image.Image:
 
 async def take(page: Page, name: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
-    path = PICTURES / f"chat-{name}.png"
+    path = PICTURES / f"{name}.png"
     await page.screenshot(path=path)
     with Image.open(path) as shot:
         small = reduced(shot.convert("RGB"))

@@ -33,10 +33,20 @@ class Conversation {
     new Composer({ send: (typed) => this.sendText(typed), menu: this.menu });
     new Sending((files, kind, caption) => this.sendFiles(files, kind, caption));
     this.visitorMenu = new VisitorMenu(this.visitors, {
-      change: () => this.enter(),
+      change: () => this.enterPatiently(),
       setBlocked: (isBlocked) => this.chat.setBlocked(isBlocked).catch(showFailure),
     });
     byId("start-button").addEventListener("click", () => this.pressStart());
+  }
+
+  /** Enter, however often it takes: the demo may be starting or starting again. */
+  async enterPatiently() {
+    try {
+      await this.enter();
+    } catch {
+      showOffline();
+      setTimeout(() => this.enterPatiently(), RETRY_MS);
+    }
   }
 
   /** Show the chat of the visitor who is present now. */
@@ -96,8 +106,7 @@ class Conversation {
 
   /** The server went away: what was missed is read anew once it is back. */
   cutOff(events) {
-    byId("offline").textContent = text("cut_off");
-    byId("offline").hidden = false;
+    showOffline();
     events.close();
     const { chat } = this;
     setTimeout(() => {
@@ -181,13 +190,17 @@ window.addEventListener("unhandledrejection", (event) => {
   if (event.reason instanceof RefusedError) event.preventDefault();
 });
 
+function showOffline() {
+  byId("offline").textContent = text("cut_off");
+  byId("offline").hidden = false;
+}
+
 async function begin() {
   try {
-    await new Conversation(await pageFacts()).enter();
+    await new Conversation(await pageFacts()).enterPatiently();
   } catch {
-    byId("offline").textContent = text("cut_off");
-    byId("offline").hidden = false;
-    setTimeout(() => location.reload(), RETRY_MS * 2);
+    showOffline();
+    setTimeout(begin, RETRY_MS);
   }
 }
 
