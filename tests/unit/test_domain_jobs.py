@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from neurocards.domain.jobs import (
     Job,
     JobEvent,
     JobStatus,
+    ProviderTask,
     legal_arrows,
     transition,
 )
@@ -93,15 +95,15 @@ def test_every_state_is_queued_running_or_terminal():
     assert not JobStatus.DELIVERING.is_terminal
 
 
-def test_a_job_knows_its_fence_and_its_chat():
-    job = Job(
+def a_job(status: JobStatus) -> Job:
+    return Job(
         id=UUID(int=7),
         bot_id=1,
         tg_user_id=2,
         chat_id=3,
         status_message_id=4,
         pool="default",
-        status=JobStatus.RENDERING,
+        status=status,
         attempt=5,
         tries=0,
         lease_losses=0,
@@ -111,5 +113,18 @@ def test_a_job_knows_its_fence_and_its_chat():
         created_at=MOMENT,
         deadline_at=MOMENT,
     )
+
+
+def test_a_job_knows_its_fence_and_its_chat():
+    job = a_job(JobStatus.RENDERING)
     assert job.fence == Fence(UUID(int=7), 5, JobStatus.RENDERING)
     assert job.chat == ChatAddress(1, 3)
+
+
+def test_a_user_can_cancel_only_what_cannot_have_been_ordered_yet():
+    queued = a_job(JobStatus.QUEUED)
+    assert queued.is_cancellable
+    assert replace(queued, status=JobStatus.SCRIPTING).is_cancellable
+    assert not replace(queued, status=JobStatus.SUBMITTING).is_cancellable
+    assert not replace(queued, submissions=1).is_cancellable
+    assert not replace(queued, task=ProviderTask("kie", "m", "t", "f")).is_cancellable

@@ -188,5 +188,11 @@ class Job:
         return Fence(self.id, self.attempt, self.status)
 
     @property
+    def is_cancellable(self) -> bool:
+        """Tell whether its user may still cancel it: no render can have been ordered."""
+        is_early = self.status in ARROWS[JobEvent.CANCELLED]
+        return is_early and self.task is None and self.submissions == 0
+
+    @property
     def chat(self) -> ChatAddress:
         return ChatAddress(self.bot_id, self.chat_id)

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from neurocards.domain.buttons import cancel_job_data
 from neurocards.domain.jobs import Job, JobStatus
+from neurocards.ports.providers import Button
 from neurocards_worker.progress_board import TICK_S, ProgressBoard
 from support.worker_bench import STATUS_MESSAGE, WorkerBench, no_answer, telegram_error
 
@@ -147,3 +149,21 @@ async def test_all_edits_together_keep_the_rate(bench: WorkerBench):
         await pass_time(bench, 10)
 
     assert bench.messenger.calls.count("edit_status") <= 15 * 11
+
+
+async def test_a_job_can_be_cancelled_by_a_button_until_its_video_is_ordered(bench: WorkerBench):
+    board = bench.assembly.board
+    job = (await bench.claim(await bench.accept())).job
+    buttons = {}
+    async with running(board):
+        for status in (JobStatus.QUEUED, JobStatus.SCRIPTING, JobStatus.SUBMITTING):
+            board.show(replace(job, status=status))
+            await pass_time(bench, 10)
+            buttons[status] = bench.status_message.button
+
+    button = Button("Отменить", cancel_job_data(job.id))
+    assert buttons == {
+        JobStatus.QUEUED: button,
+        JobStatus.SCRIPTING: button,
+        JobStatus.SUBMITTING: None,
+    }

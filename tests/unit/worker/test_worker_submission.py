@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from neurocards.domain.buttons import cancel_job_data
 from neurocards.domain.callbacks import callback_path
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import fingerprint
-from neurocards.ports.providers import Render, RenderState
+from neurocards.ports.providers import Button, Render, RenderState
 from neurocards.testing.videos import TINY_JPEG
 from neurocards.testing.world import SCRIPT, new_job_id
 from support.worker_bench import (
@@ -90,6 +91,7 @@ async def test_with_all_keys_at_rest_the_job_is_parked_and_the_user_told_once(be
     assert record.postponed_reason == "keys_blocked"
     assert (record.tries, record.submissions) == (0, 0)
     assert "Сервис перегружен" in bench.status_message.html
+    assert bench.status_message.button == Button("Отменить", cancel_job_data(job_id))
     bench.status_message.html = "something else"
     bench.clock.advance(301)
     assert (await bench.carry(job_id)).status is JobStatus.QUEUED

@@ -18,7 +18,7 @@ import structlog
 from neurocards.domain.jobs import ChatAddress, Job, JobStatus
 from neurocards.domain.progress import progress
 from neurocards.errors import MessageGoneError, ProviderError, RecipientGoneError
-from neurocards.ports.providers import Messenger
+from neurocards.ports.providers import Button, Messenger
 from neurocards.telemetry.metrics import CommonMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.texts import WorkerTexts
@@ -39,6 +39,7 @@ class _Shown:
     status: JobStatus
     since: float
     expected_s: float
+    button: Button | None
     share: float | None = None
     text: str = ""
     edited_at: float | None = None
@@ -89,12 +90,14 @@ class ProgressBoard:
                 status=job.status,
                 since=self._started(job),
                 expected_s=self._pace.render_expected_s,
+                button=self._texts.cancel_button(job),
             )
             self._shown[job.id] = shown
             self._schedule(job.id, shown, self._moments.monotonic())
         elif shown.status is not job.status:
             shown.status = job.status
             shown.since = self._started(job)
+            shown.button = self._texts.cancel_button(job)
             shown.share = None
             self._schedule(job.id, shown, self._earliest(shown))
         if share is not None:
@@ -140,7 +143,9 @@ class ProgressBoard:
     async def _edit(self, job_id: UUID, shown: _Shown, text: str) -> None:
         follow = True
         try:
-            await self._messenger.edit_status(shown.chat, shown.message_id, text)
+            await self._messenger.edit_status(
+                shown.chat, shown.message_id, text, button=shown.button
+            )
             self._metrics.notifications_sent_total.labels("status", "true").inc()
         except ProviderError as error:
             self._metrics.notifications_sent_total.labels("status", "false").inc()

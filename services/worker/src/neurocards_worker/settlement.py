@@ -6,6 +6,8 @@ made up for by the next worker that sees the message.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from neurocards.domain.failures import FailureClass
@@ -74,7 +76,8 @@ class Settlement:
             text=failure.text[:300],
             after_s=round(retry.after_s, 1),
         )
-        await self._tidings.waiting(job, failure.failure_class)
+        queued = _queued_again(job, new_task=retry.new_task)
+        await self._tidings.waiting(queued, failure.failure_class)
         return True
 
     async def _snoozed(self, job: Job, snooze: Snooze) -> bool:
@@ -88,7 +91,8 @@ class Settlement:
         after_s = round(snooze.after_s, 1)
         log.info("job.snoozed", job_id=str(job.id), reason=snooze.reason, after_s=after_s)
         if tell:
-            await self._tidings.waiting(job, FailureClass.RATE_LIMIT)
+            queued = _queued_again(job, new_task=snooze.new_task)
+            await self._tidings.waiting(queued, FailureClass.RATE_LIMIT)
         return True
 
     async def _given_up(self, job: Job, end: GiveUp) -> bool:
@@ -118,3 +122,9 @@ class Settlement:
             took_s = (self._moments.now() - job.created_at).total_seconds()
             self._metrics.job_seconds.observe(max(0.0, took_s))
             log.info("job.done", job_id=str(job.id), took_s=round(took_s, 1))
+
+
+def _queued_again(job: Job, *, new_task: bool) -> Job:
+    """Give the job as it stands in the store after a postponement."""
+    queued = replace(job, status=JobStatus.QUEUED)
+    return replace(queued, task=None, submissions=0) if new_task else queued

@@ -8,9 +8,11 @@ from __future__ import annotations
 import html
 import math
 
+from neurocards.domain.buttons import cancel_job_data
 from neurocards.domain.failures import ClassifiedFailure, FailureClass, FailureSource
 from neurocards.domain.jobs import Job, JobStatus
 from neurocards.domain.progress import Progress
+from neurocards.ports.providers import Button
 from neurocards.translations import Translations, gettext_noop
 from neurocards_worker.verdicts import PHOTO_FAULT_PREFIX
 
@@ -84,6 +86,12 @@ class WorkerTexts:
             "About {count} minutes left",
             math.ceil(remaining_s / _SECONDS_PER_MINUTE),
         )
+
+    def cancel_button(self, job: Job) -> Button | None:
+        """Give the button under the text of a job that its user may still cancel."""
+        if not job.is_cancellable:
+            return None
+        return Button(self._translations.text(job.language, "Cancel"), cancel_job_data(job.id))
 
     def waiting(self, language: str, failure_class: FailureClass) -> str:
         return "⏳ " + self._translations.text(language, _WAITS[failure_class])

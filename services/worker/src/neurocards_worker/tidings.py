@@ -14,7 +14,7 @@ from neurocards.domain.failures import ClassifiedFailure, FailureClass
 from neurocards.domain.jobs import Job
 from neurocards.errors import MessageGoneError, ProviderError, RecipientGoneError
 from neurocards.ports.jobs import JobStore
-from neurocards.ports.providers import Messenger
+from neurocards.ports.providers import Button, Messenger
 from neurocards.telemetry.metrics import CommonMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.progress_board import ProgressBoard
@@ -48,10 +48,14 @@ class Tidings:
         self._moments = moments
 
     async def waiting(self, job: Job, failure_class: FailureClass) -> None:
-        """Tell why it goes on only later; of passing interest, so one try is enough."""
+        """Tell why a job that is queued again goes on only later.
+
+        That is of passing interest, so one try is enough.
+        """
         await self._board.settle(job.id)
         text = self._texts.waiting(job.language, failure_class)
-        await self._told(job, "waiting", lambda: self._edit(job, text), tries=1)
+        button = self._texts.cancel_button(job)
+        await self._told(job, "waiting", lambda: self._edit(job, text, button), tries=1)
 
     async def failed(self, job: Job, failure: ClassifiedFailure) -> None:
         await self._board.settle(job.id)
@@ -72,8 +76,8 @@ class Tidings:
                 job, "notice", lambda: self._messenger.send_text(job.chat, text), tries=2
             )
 
-    async def _edit(self, job: Job, text: str) -> None:
-        await self._messenger.edit_status(job.chat, job.status_message_id, text)
+    async def _edit(self, job: Job, text: str, button: Button | None = None) -> None:
+        await self._messenger.edit_status(job.chat, job.status_message_id, text, button=button)
 
     async def _edit_or_send(self, job: Job, text: str) -> None:
         try:
