@@ -104,15 +104,14 @@ async def watch(children: list[ManagedChild], report: Report) -> None:
             if not child.may_restart():
                 raise DemoError(f"the {child.name} died too often; see {child.log_path}")
             await asyncio.sleep(min(4.0, 0.25 * 2 ** len(child.restarts)))
-            await child.start()
-            report(f"the {child.name} runs again")
-
-
-def run_once(
-    name: str, command: list[str], environment: Environment, log_path: Path
-) -> ChildProcess:
-    """Start a program that ends by itself."""
-    return ChildProcess(name, command, log_path=log_path, environment=environment)
+            try:
+                await child.start()
+            except DemoError as error:
+                # Counted like a death: the next round tries again as long as it may.
+                await child.stop()
+                report(str(error))
+            else:
+                report(f"the {child.name} runs again")
 
 
 async def until_success(child: ChildProcess, *, timeout_s: float) -> None:
