@@ -10,6 +10,7 @@ import pytest
 
 from neurocards.adapters.postgres import Database, JobReports
 from neurocards.adapters.postgres.pool import set_codecs
+from neurocards.domain.inbound import PHOTO_COST, InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
 from neurocards.testing.world import (
@@ -69,7 +70,13 @@ async def test_a_bot_can_do_all_of_its_work(world_of: WorldOf, pool: asyncpg.Poo
         assert len(await taken_messages(world)) == 2
         await world.outbox.enqueue_all()
         await world.outbox.enqueue_due(batch=1, unseen_s=0)
+        limit = InboundLimit(60, PHOTO_COST)
+        for update_id in (1, 2):
+            await world.orders.admit(
+                BOT_ID, update_id, tg_user_id=USER_ID, cost=PHOTO_COST, limit=limit
+            )
         await world.outbox.forget_updates(older_than_s=0, batch=1)
+        await world.outbox.forget_inbound_buckets(batch=1)
         next_month = await pool.fetchval(load("partitions")["next_month"])
         made = await world.pool.fetchval(load("partitions")["ensure"], 3, next_month)
         assert made == 1

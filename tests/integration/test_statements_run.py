@@ -11,6 +11,7 @@ import pytest
 from neurocards.adapters.postgres import JobReports, PostgresOutbox, open_database
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import FILES, load
+from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
 from neurocards.ports.orders import DialogueKey
@@ -72,6 +73,7 @@ async def _walk_through_orders(world: PostgresWorld) -> None:
     await orders.user(USER_ID)
     await orders.set_language(USER_ID, "en")
     await orders.set_blocked(USER_ID, blocked=True)
+    await orders.admit(BOT_ID, 1, tg_user_id=USER_ID, cost=1, limit=InboundLimit(60, 20))
     await orders.was_applied(BOT_ID, 1)
     await orders.mark_applied(BOT_ID, 1)
     await orders.draft(request.draft_id, tg_user_id=USER_ID)
@@ -124,6 +126,7 @@ async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> No
     await taken_messages(world)
     await world.outbox.ensure_partitions()
     await world.outbox.forget_updates(older_than_s=0, batch=9)
+    await world.outbox.forget_inbound_buckets(batch=9)
     reports = JobReports(database)
     assert await reports.schema_version() >= 2
     await reports.job_timeline((await brought_to(world, JobStatus.RENDERING, user_id=42)).id)

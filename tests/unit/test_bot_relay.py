@@ -51,6 +51,9 @@ class Counted:
     async def forget_updates(self, *, older_than_s: float, batch: int) -> int:
         return await self._outbox.forget_updates(older_than_s=older_than_s, batch=batch)
 
+    async def forget_inbound_buckets(self, *, batch: int) -> int:
+        return await self._outbox.forget_inbound_buckets(batch=batch)
+
     async def depth(self) -> tuple[int, float]:
         return await self._outbox.depth()
 

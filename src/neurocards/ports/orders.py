@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.orders import OrderOptions
 
@@ -36,6 +37,22 @@ class Draft:
     language: str
     message_id: int | None = None
     job_id: UUID | None = None
+
+
+class AdmissionOutcome(StrEnum):
+    ADMITTED = "admitted"
+    APPLIED = "applied"
+    """It was carried out before, or refused."""
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """`tell`: the first refusal since the bucket was full. `wait_s`: until it is full again."""
+
+    outcome: AdmissionOutcome
+    tell: bool = False
+    wait_s: float = 0.0
 
 
 class AcceptOutcome(StrEnum):
@@ -102,6 +119,16 @@ class OrderStore(Protocol):
     async def set_language(self, tg_user_id: int, language: str) -> None: ...
 
     async def set_blocked(self, tg_user_id: int, *, blocked: bool) -> None: ...
+
+    async def admit(
+        self, bot_id: int, update_id: int, *, tg_user_id: int, cost: int, limit: InboundLimit
+    ) -> Admission:
+        """Tell whether to carry an update out: not twice, and not beyond the limit of its sender.
+
+        One round trip. A refused update counts as applied from then on; the one that was admitted
+        last is admitted again for nothing.
+        """
+        ...
 
     async def was_applied(self, bot_id: int, update_id: int) -> bool: ...
 

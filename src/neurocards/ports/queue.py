@@ -41,6 +41,10 @@ class Outbox(Protocol):
 
     async def forget_updates(self, *, older_than_s: float, batch: int) -> int: ...
 
+    async def forget_inbound_buckets(self, *, batch: int) -> int:
+        """Forget full buckets of senders, which say nothing; tell how many."""
+        ...
+
     async def depth(self) -> tuple[int, float]:
         """Tell how many messages wait and how old the oldest is, in seconds."""
         ...

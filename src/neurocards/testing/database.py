@@ -106,6 +106,13 @@ class UserRecord:
 
 
 @dataclass(slots=True)
+class BucketRecord:
+    full_at: datetime
+    update_id: int | None = None
+    told: bool = False
+
+
+@dataclass(slots=True)
 class KeyRecord:
     blocked_until: datetime | None = None
     reason: str | None = None
@@ -129,6 +136,7 @@ class MemoryDatabase:
         self.users: dict[int, UserRecord] = {}
         self.drafts: dict[UUID, Draft] = {}
         self.updates: dict[tuple[int, int], datetime] = {}
+        self.buckets: dict[tuple[int, int], BucketRecord] = {}
         self.ledger: list[LedgerEntry] = []
         self.outbox: list[OutboxMessage] = []
         self.keys: dict[str, KeyRecord] = {}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.money import LedgerKind, charge_key, welcome_key
 from neurocards.domain.orders import INTERFACE_LANGUAGES, Order, OrderOptions
@@ -14,12 +15,14 @@ from neurocards.ports.orders import (
     Acceptance,
     AcceptOutcome,
     AcceptRequest,
+    Admission,
+    AdmissionOutcome,
     Draft,
     HistoryItem,
     QueueStats,
     User,
 )
-from neurocards.testing.database import JobRecord, MemoryDatabase, UserRecord
+from neurocards.testing.database import BucketRecord, JobRecord, MemoryDatabase, UserRecord
 
 _KEPT_AT_PROVIDER = timedelta(days=14)
 _REQUEUED_DEADLINE_MAX = timedelta(days=1)
@@ -56,6 +59,25 @@ class MemoryOrderStore:
         if user is not None:
             now = self._database.clock.now()
             user.blocked_at = (user.blocked_at or now) if blocked else None
+
+    async def admit(
+        self, bot_id: int, update_id: int, *, tg_user_id: int, cost: int, limit: InboundLimit
+    ) -> Admission:
+        if await self.was_applied(bot_id, update_id):
+            return Admission(AdmissionOutcome.APPLIED)
+        now = self._database.clock.now()
+        bucket = self._database.buckets.setdefault((bot_id, tg_user_id), BucketRecord(now))
+        if bucket.update_id == update_id:
+            return Admission(AdmissionOutcome.ADMITTED)
+        full_at = max(bucket.full_at, now) + timedelta(seconds=cost * limit.refill_s)
+        if full_at <= self._database.later(limit.burst * limit.refill_s):
+            bucket.told = bucket.told and bucket.full_at > now
+            bucket.full_at, bucket.update_id = full_at, update_id
+            return Admission(AdmissionOutcome.ADMITTED)
+        tell, bucket.told = not bucket.told, True
+        await self.mark_applied(bot_id, update_id)
+        wait_s = (bucket.full_at - now).total_seconds()
+        return Admission(AdmissionOutcome.REFUSED, tell, wait_s)
 
     async def was_applied(self, bot_id: int, update_id: int) -> bool:
         return (bot_id, update_id) in self._database.updates

@@ -61,6 +61,13 @@ class MemoryOutbox:
             del self._database.updates[key]
         return len(old)
 
+    async def forget_inbound_buckets(self, *, batch: int) -> int:
+        now = self._database.clock.now()
+        past = [key for key, bucket in self._database.buckets.items() if bucket.full_at < now]
+        for key in past[:batch]:
+            del self._database.buckets[key]
+        return len(past[:batch])
+
     async def depth(self) -> tuple[int, float]:
         """Tell how many messages wait; their age is not kept here."""
         return len(self._database.outbox), 0.0

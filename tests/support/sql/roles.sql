@@ -51,6 +51,9 @@ UPDATE users SET language = 'en';
 -- name: worker_reads_drafts
 SELECT * FROM drafts;
 
+-- name: worker_reads_inbound_buckets
+SELECT * FROM inbound_buckets;
+
 -- name: worker_reads_dialogues
 SELECT * FROM dialogues;
 

@@ -10,6 +10,9 @@ UPDATE jobs SET
 -- name: move_updates
 UPDATE updates SET received_at = received_at - $1::interval;
 
+-- name: move_buckets
+UPDATE inbound_buckets SET full_at = full_at - $1::interval;
+
 -- name: move_keys
 UPDATE provider_keys SET blocked_until = blocked_until - $1::interval;
 

@@ -8,12 +8,15 @@ from uuid import UUID
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.records import draft_of, history_item_of, options_document
 from neurocards.adapters.postgres.statements import load
+from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.orders import INTERFACE_LANGUAGES, OrderOptions
 from neurocards.ports.orders import (
     Acceptance,
     AcceptOutcome,
     AcceptRequest,
+    Admission,
+    AdmissionOutcome,
     Draft,
     HistoryItem,
     QueueStats,
@@ -45,6 +48,22 @@ class PostgresOrderStore:
 
     async def set_blocked(self, tg_user_id: int, *, blocked: bool) -> None:
         await self._database.execute(self._statements["set_blocked"], tg_user_id, blocked)
+
+    async def admit(
+        self, bot_id: int, update_id: int, *, tg_user_id: int, cost: int, limit: InboundLimit
+    ) -> Admission:
+        row = await self._database.row(
+            self._statements["admit_update"],
+            bot_id,
+            update_id,
+            tg_user_id,
+            cost,
+            limit.refill_s,
+            limit.burst,
+        )
+        if row is None:
+            raise LookupError(f"update {update_id} was neither admitted nor refused")
+        return Admission(AdmissionOutcome(row["outcome"]), row["tell"], row["wait_s"])
 
     async def was_applied(self, bot_id: int, update_id: int) -> bool:
         statement = self._statements["was_applied"]

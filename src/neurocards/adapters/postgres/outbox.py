@@ -47,6 +47,9 @@ class PostgresOutbox:
     async def forget_updates(self, *, older_than_s: float, batch: int) -> int:
         return await self._database.execute(self._statements["forget_updates"], older_than_s, batch)
 
+    async def forget_inbound_buckets(self, *, batch: int) -> int:
+        return await self._database.execute(self._statements["forget_inbound_buckets"], batch)
+
     async def depth(self) -> tuple[int, float]:
         """Tell how many messages wait and how old the oldest is, in seconds."""
         row = await self._database.row(self._statements["outbox_depth"])

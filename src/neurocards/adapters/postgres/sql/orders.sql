@@ -13,6 +13,9 @@ UPDATE users SET language = $2, updated_at = now() WHERE tg_user_id = $1;
 UPDATE users SET blocked_at = CASE WHEN $2 THEN coalesce(blocked_at, now()) END, updated_at = now()
 WHERE tg_user_id = $1;
 
+-- name: admit_update
+SELECT outcome, tell, wait_s FROM admit_update($1, $2, $3, $4, make_interval(secs => $5), $6);
+
 -- name: was_applied
 SELECT EXISTS (SELECT FROM updates WHERE bot_id = $1 AND update_id = $2);
 

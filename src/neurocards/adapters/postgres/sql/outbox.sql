@@ -45,6 +45,12 @@ WITH old AS (
 )
 DELETE FROM updates USING old WHERE updates.ctid = old.ctid;
 
+-- name: forget_inbound_buckets
+WITH past AS (
+    SELECT ctid FROM inbound_buckets WHERE full_at < now() LIMIT $1
+)
+DELETE FROM inbound_buckets USING past WHERE inbound_buckets.ctid = past.ctid;
+
 -- name: outbox_depth
 SELECT count(*) AS messages,
     coalesce(EXTRACT(epoch FROM now() - min(created_at)), 0)::double precision AS oldest_s
