@@ -1,0 +1,1 @@
+// Empty on purpose: with it, reconcileKey may be declared without a body.

@@ -1,0 +1,129 @@
+"""Invented traffic, reproducible by its seed: what a policy can be tuned on before there is any.
+
+Arrivals are a Poisson process whose rate follows the hour and the weekday, times bursts that come
+by chance and last for minutes (a shop posts its link, a group tries the bot), plus what a scenario
+adds: a flash crowd. Service times scatter about their mean as a provider's do: log-normal.
+
+Not a forecast and not a measurement: shapes to be robust against.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurocards.replay.trace import Trace, TraceError
+
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+STEP_S = 60.0
+# Orders per hour of the day, relative to the mean: a quiet night, a plateau, an evening twice it.
+HOURS = (
+    *(0.35, 0.25, 0.18, 0.15, 0.15, 0.2, 0.35, 0.6, 0.85, 1.0, 1.1, 1.15),
+    *(1.2, 1.15, 1.1, 1.1, 1.15, 1.3, 1.6, 2.0, 2.4, 2.2, 1.5, 0.8),
+)
+# Monday first; people make their cards when the week is over.
+WEEKDAYS = (0.9, 0.9, 0.95, 1.0, 1.15, 1.1, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What traffic looks like. Rates per hour, times in seconds."""
+
+    jobs_per_hour: float = 180.0
+    seasonal: bool = True
+    bursts_per_day: float = 6.0
+    burst_factor: float = 4.0
+    burst_s: float = 600.0
+    crowd_at_s: float | None = None
+    crowd_factor: float = 10.0
+    crowd_s: float = 1800.0
+    service_s: float = 300.0
+    service_sigma: float = 0.15
+
+
+def invent(shape: Shape, *, days: float, seed: int) -> Trace:
+    """Make traffic that begins on a Monday at midnight."""
+    chance = random.Random(f"trace {seed}")
+    bursts = _bursts(shape, days * DAY_S, chance)
+    mean = math.log(shape.service_s) - shape.service_sigma**2 / 2
+    jobs = []
+    for begin_s in _steps(days * DAY_S):
+        rate = _rate(shape, begin_s) * math.prod(
+            shape.burst_factor for start, end in bursts if start <= begin_s < end
+        )
+        at_s = begin_s
+        while rate > 0:
+            at_s += chance.expovariate(rate / HOUR_S)
+            if at_s >= begin_s + STEP_S:
+                break
+            jobs.append((at_s, chance.lognormvariate(mean, shape.service_sigma)))
+    return Trace.of(jobs)
+
+
+def from_counts(
+    path: Path, *, jobs_per_week: float, period_s: float, service_s: float, seed: int
+) -> Trace:
+    """Scale a series of counts (CSV with a column `value`, one row per `period_s`) to jobs.
+
+    Within a period the arrivals are spread by chance. Raises TraceError.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            counts = [float(row["value"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError) as error:
+        raise TraceError(f"{path} is no series of counts: {error}") from error
+    chance = random.Random(f"counts {seed}")
+    weeks = len(counts) * period_s / (7 * DAY_S)
+    scale = jobs_per_week * weeks / sum(counts)
+    jobs = []
+    for number, count in enumerate(counts):
+        at_s = number * period_s
+        while True:
+            at_s += chance.expovariate(count * scale / period_s) if count > 0 else math.inf
+            if at_s >= (number + 1) * period_s:
+                break
+            jobs.append((at_s, service_s))
+    return Trace.of(jobs)
+
+
+def write_trace(trace: Trace, path: Path) -> None:
+    """Write it as `read_trace` reads it, to the millisecond."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(("arrival_s", "service_s"))
+        for arrival_s, service_s in zip(trace.arrivals_s, trace.services_s, strict=True):
+            rows.writerow((f"{arrival_s:.3f}", f"{service_s:.3f}"))
+
+
+def _steps(length_s: float) -> Iterator[float]:
+    for number in range(math.ceil(length_s / STEP_S)):
+        yield number * STEP_S
+
+
+def _rate(shape: Shape, at_s: float) -> float:
+    """Give the jobs per hour at a moment, before bursts; between two hours it changes evenly."""
+    rate = shape.jobs_per_hour
+    if shape.seasonal:
+        hour, part = divmod(at_s % DAY_S / HOUR_S, 1)
+        this, following = HOURS[int(hour)], HOURS[(int(hour) + 1) % 24]
+        rate *= (this + (following - this) * part) * WEEKDAYS[int(at_s // DAY_S) % 7]
+    crowd = shape.crowd_at_s
+    if crowd is not None and crowd <= at_s < crowd + shape.crowd_s:
+        rate *= shape.crowd_factor
+    return rate
+
+
+def _bursts(shape: Shape, length_s: float, chance: random.Random) -> list[tuple[float, float]]:
+    bursts = []
+    at_s = 0.0
+    while shape.bursts_per_day > 0:
+        at_s += chance.expovariate(shape.bursts_per_day / DAY_S)
+        if at_s >= length_s:
+            break
+        bursts.append((at_s, at_s + chance.expovariate(1 / shape.burst_s)))
+    return bursts
