@@ -290,3 +290,24 @@ async def _balance(world: World) -> int:
     user = await world.orders.user(USER_ID)
     assert user is not None
     return user.balance
+
+
+async def test_a_submission_beside_one_without_a_trace_is_counted_as_an_orphan(world: World):
+    job = await brought_to(world, JobStatus.SUBMITTING)
+    await world.jobs.postpone(job.fence, after_s=0, reason="doubt")
+    again = await claimed(world, job.id)
+    assert again.submissions == 1
+    assert await world.jobs.start_submitting(again.fence, may_reach_provider=True)
+    assert (await world.stored(job.id)).orphans == 1
+
+
+async def test_a_refused_submission_is_taken_back_and_the_one_before_it_stays(world: World):
+    job = await brought_to(world, JobStatus.SUBMITTING)
+    assert await world.jobs.count_resubmission(job.fence)
+    await world.jobs.postpone(job.fence, after_s=0, reason="refused", new_task=True)
+    again = await claimed(world, job.id)
+    assert again.submissions == 1
+    assert await world.jobs.start_submitting(again.fence, may_reach_provider=False)
+    fence = Fence(job.id, again.attempt, JobStatus.SUBMITTING)
+    await world.jobs.postpone(fence, after_s=0, reason="refused", new_task=True)
+    assert (await claimed(world, job.id)).submissions == 0

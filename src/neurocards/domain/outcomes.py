@@ -32,7 +32,7 @@ class Snooze:
     reason: str
     tell_user: bool = False
     new_task: bool = False
-    """No order stands at the provider: what was submitted was refused without doubt."""
+    """The last order was refused without doubt: it does not stand at the provider."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ class JobStore(Protocol):
     async def start_submitting(self, fence: Fence, *, may_reach_provider: bool) -> bool:
         """Scripting -> submitting. With `may_reach_provider`, count a submission before it is made.
 
+        One that stands there already without a task is counted as an orphan.
         False there means that a provider task is stored already and none will be created.
         """
         ...
@@ -104,7 +105,8 @@ class JobStore(Protocol):
     ) -> bool:
         """Running -> queued, due after `after_s`. With a failure it counts as one of the tries.
 
-        `new_task` forgets the provider's task: only after the provider said that it failed.
+        `new_task` forgets the provider's task: only after the provider said that it failed. Without
+        a task it takes back the last submission: only after that was refused without doubt.
         """
         ...
 

@@ -73,6 +73,7 @@ class MemoryJobStore:
             return False
         record.move(JobStatus.SUBMITTING)
         if may_reach_provider:
+            record.orphans += 1 if record.submissions > 0 else 0
             record.submissions += 1
             record.submitted_at = self._database.clock.now()
         return True
@@ -151,8 +152,8 @@ class MemoryJobStore:
             record.tries += 1
             _note(record, failure)
         if new_task:
+            record.submissions = 0 if record.task else max(0, record.submissions - 1)
             record.task = None
-            record.submissions = 0
         return True
 
     async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:

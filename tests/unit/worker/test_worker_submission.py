@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from neurocards.domain.buttons import cancel_job_data
 from neurocards.domain.callbacks import callback_path
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import fingerprint
+from neurocards.errors import StoreUnavailableError
 from neurocards.ports.providers import Button, Render, RenderState
 from neurocards.testing.videos import TINY_JPEG
 from neurocards.testing.world import SCRIPT, new_job_id
@@ -310,3 +313,89 @@ async def test_an_answer_that_comes_after_another_worker_took_over_is_told_to_hi
     assert (f"wake.render.{job_id}", b"task-1") in bench.hints.announced
     assert bench.record(job_id).status is JobStatus.SUBMITTING
     assert bench.refunds(job_id) == 0
+
+
+async def test_whatever_is_raised_after_an_order_was_sent_it_is_not_given_again_blindly(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    create = bench.provider.create
+
+    async def taken_then_broken(*args: Any, **kwargs: Any) -> str:
+        await create(*args, **kwargs)
+        raise RuntimeError("a reply that nobody foresaw")
+
+    monkeypatch.setattr(bench.provider, "create", taken_then_broken)
+    job_id = await bench.accept()
+    start = bench.clock.now()
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "order_lost")
+    assert (len(bench.provider.created), record.orphans) == (2, 1)
+    assert bench.clock.now() - start >= timedelta(seconds=1200)
+
+
+async def test_a_task_that_could_not_be_stored_is_looked_for_before_another_is_ordered(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    store_task = bench.world.jobs.store_task
+    errors = [RuntimeError("an error that is not an outage")]
+
+    async def broken_once(*args: Any) -> bool:
+        if errors:
+            raise errors.pop()
+        return await store_task(*args)
+
+    monkeypatch.setattr(bench.world.jobs, "store_task", broken_once)
+    job_id = await bench.accept()
+    assert (await bench.carry(job_id)).submissions == 1
+    bench.wakes.hints.append("task-1")
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.orphans) == (JobStatus.DONE, 0)
+    assert len(bench.provider.created) == 1
+
+
+async def test_a_repeated_order_that_is_refused_leaves_the_lost_one_counted(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.provider.lost_answers = 1
+    create = bench.provider.create
+
+    async def refused_after_the_first(*args: Any, **kwargs: Any) -> str:
+        if bench.provider.created:
+            bench.provider.create_errors.append(kie_error(*RATE_LIMIT))
+        return await create(*args, **kwargs)
+
+    bench.provider.create = refused_after_the_first  # type: ignore[method-assign]
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.submissions) == (JobStatus.QUEUED, 1)
+    assert (len(bench.provider.created), record.orphans) == (1, 1)
+
+
+async def test_a_task_id_is_told_though_the_store_is_away_until_the_worker_ends(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    job_id = await bench.accept()
+    waits = asyncio.Event()
+
+    async def away(*args: Any) -> bool:
+        waits.set()
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr(bench.world.jobs, "store_task", away)
+    told: list[tuple[str, bytes]] = []
+
+    async def announced(subject: str, payload: bytes) -> None:
+        told.append((subject, payload))
+
+    monkeypatch.setattr(bench.hints, "announce", announced)
+    carrying = asyncio.create_task(bench.assembly.carrier.carry(await bench.claim(job_id)))
+    async with asyncio.timeout(10):
+        await waits.wait()
+    carrying.cancel()
+    await asyncio.wait({carrying})
+
+    assert (f"wake.render.{job_id}", b"task-1") in told

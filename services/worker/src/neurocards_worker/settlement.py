@@ -127,4 +127,7 @@ class Settlement:
 def _queued_again(job: Job, *, new_task: bool) -> Job:
     """Give the job as it stands in the store after a postponement."""
     queued = replace(job, status=JobStatus.QUEUED)
-    return replace(queued, task=None, submissions=0) if new_task else queued
+    if not new_task:
+        return queued
+    submissions = 0 if job.task is not None else max(0, job.submissions - 1)
+    return replace(queued, task=None, submissions=submissions)

@@ -1,7 +1,8 @@
 """Submit: order the render, once.
 
-Every path that ends in a second createTask goes over a counter in the database. What is not known
-(`ambiguity`) is waited for; only what was refused without doubt is simply tried again.
+Every createTask is counted in the database before it is sent, and only a clear refusal takes its
+count back. So a job that comes with a count and without a task is in doubt, whatever ended the run
+before: the order that may have been taken is looked for (`ambiguity`) before it is repeated.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class SubmitStep:
     async def run(self, run: Run) -> Outcome | None:
         if run.job.task is not None:
             return await self._take_up(run, run.job.task)
-        order = _Order(in_doubt=run.job.status is JobStatus.SUBMITTING)
+        order = _Order(in_doubt=run.job.submissions > 0)
         while not _has_task(run):
             if order.in_doubt:
                 outcome = await self._settle_doubt(run, order)
@@ -120,15 +121,10 @@ class SubmitStep:
         job = run.job
         task = await self._lost_order.find(job)
         if task is not None:
-            return await self._store_task(run, task)
+            return await self._take_up(run, task)
         if job.submissions > 1:
             text = f"no trace of {job.submissions} submissions"
             return GiveUp(own_failure(FailureClass.TEMPORARY, "order_lost", text))
-        if not await self._jobs.count_resubmission(job.fence):
-            return Lost()
-        self._metrics.provider_orphans_total.inc()
-        log.warning("submit.repeated", job_id=str(job.id))
-        run.job = replace(job, submissions=job.submissions + 1, submitted_at=self._moments.now())
         order.in_doubt = False
         return None
 
@@ -139,7 +135,7 @@ class SubmitStep:
         if isinstance(key, Snooze):
             if order.refusal is not None and key.reason == ALL_BLOCKED_REASON:
                 return GiveUp(order.refusal)
-            return replace(key, new_task=_stands_at_nothing(run.job))
+            return replace(key, new_task=order.refused)
         try:
             if order.image_url is None:
                 photo = await self._photos.cleaned(run)
@@ -155,15 +151,11 @@ class SubmitStep:
     async def _create(
         self, run: Run, order: _Order, key: ProviderKey, image_url: str
     ) -> Outcome | None:
-        if run.job.status is JobStatus.SCRIPTING:
-            if not await self._jobs.start_submitting(run.job.fence, may_reach_provider=True):
+        if not order.counted:
+            if not await self._counted(run):
                 return Lost()
-            run.job = replace(
-                run.job,
-                status=JobStatus.SUBMITTING,
-                submissions=run.job.submissions + 1,
-                submitted_at=self._moments.now(),
-            )
+            order.counted = True
+        order.refused = False
         try:
             task_id = await self._provider.create(
                 key,
@@ -174,21 +166,52 @@ class SubmitStep:
             )
         except OutcomeUnknownError as error:
             log.warning("submit.unanswered", job_id=str(run.job.id), reason=error.failure.text)
-            order.in_doubt = True
+            order.doubt()
             return None
         except ProviderError as error:
+            order.refused = True
             return await self._refused(run, order, key, error)
+        except Exception:
+            # The request may have gone out before whatever this is: no reason to repeat it blindly.
+            log.exception("submit.unanswered", job_id=str(run.job.id))
+            order.doubt()
+            return None
+        log.info("submit.taken", job_id=str(run.job.id), task_id=task_id)
         run.task_is_fresh = True
         task = ProviderTask(self._provider.name, self._provider.model, task_id, key.fingerprint)
         return await self._store_task(run, task)
 
+    async def _counted(self, run: Run) -> bool:
+        """Count an order before it is sent; with one behind it that left no trace, as an orphan."""
+        job = run.job
+        if job.status is JobStatus.SCRIPTING:
+            stored = await self._jobs.start_submitting(job.fence, may_reach_provider=True)
+        else:
+            stored = await self._jobs.count_resubmission(job.fence)
+        if not stored:
+            return False
+        if job.submissions > 0:
+            self._metrics.provider_orphans_total.inc()
+            log.warning("submit.repeated", job_id=str(job.id))
+        run.job = replace(
+            job,
+            status=JobStatus.SUBMITTING,
+            submissions=job.submissions + 1,
+            submitted_at=self._moments.now(),
+        )
+        return True
+
     async def _store_task(self, run: Run, task: ProviderTask) -> Outcome | None:
         job = run.job
-        if not await self._jobs.store_task(job.fence, task):
-            if run.task_is_fresh:
+        stored = False
+        try:
+            stored = await self._jobs.store_task(job.fence, task)
+        finally:
+            if not stored and run.task_is_fresh:
                 # Whoever has the job now waits for word of exactly this task.
-                log.error("submit.task_of_a_lost_job", job_id=str(job.id), task_id=task.task_id)
+                log.error("submit.task_not_stored", job_id=str(job.id), task_id=task.task_id)
                 await self._hints.announce(f"wake.render.{job.id}", task.task_id.encode())
+        if not stored:
             return Lost()
         log.info("submit.done", job_id=str(job.id), task_id=task.task_id, model=task.model)
         run.job = replace(job, status=JobStatus.RENDERING, task=task)
@@ -205,7 +228,7 @@ class SubmitStep:
                 failure,
                 run.job,
                 retry_after_s=error.retry_after_s,
-                new_task=_stands_at_nothing(run.job),
+                new_task=order.refused,
             )
         for_s = self._blocks.rate_s if reason == "rate_limit" else self._blocks.billing_s
         log.error("key.blocked", fingerprint=key.fingerprint, reason=reason, for_s=for_s)
@@ -224,21 +247,21 @@ class _Order:
 
     in_doubt: bool
     """A createTask was sent and nobody knows what became of it."""
+    counted: bool = False
+    """The order that comes next, or that was refused last, stands in the counter."""
+    refused: bool = False
+    """The counted order was refused without doubt, so its count can be taken back."""
     image_url: str | None = None
     refusal: ClassifiedFailure | None = None
     """Set by a key that the provider does not know: waiting would not help without another."""
 
+    def doubt(self) -> None:
+        self.in_doubt = True
+        self.counted = self.refused = False
+
 
 def _has_task(run: Run) -> bool:
     return run.job.task is not None
-
-
-def _stands_at_nothing(job: Job) -> bool:
-    """Tell whether nothing can stand at the provider once the last order was refused.
-
-    After a repeated submission the first one may still stand there: its count must stay.
-    """
-    return job.status is JobStatus.SUBMITTING and job.submissions <= 1
 
 
 def _key_fault(error: ProviderError, failure: ClassifiedFailure) -> str | None:

@@ -57,6 +57,7 @@ RETURNING id;
 UPDATE jobs SET
     status = 'submitting',
     submissions = submissions + CASE WHEN $4 THEN 1 ELSE 0 END,
+    orphans = orphans + CASE WHEN $4 AND submissions > 0 THEN 1 ELSE 0 END,
     submitted_at = CASE WHEN $4 THEN now() ELSE submitted_at END
 WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'scripting'
 RETURNING id;
@@ -112,7 +113,11 @@ UPDATE jobs SET
     tries = tries + CASE WHEN $6::text IS NULL THEN 0 ELSE 1 END,
     error_class = coalesce($6, error_class), error_code = coalesce($7, error_code),
     error_text = coalesce($8, error_text),
-    submissions = CASE WHEN $9 THEN 0 ELSE submissions END,
+    submissions = CASE
+        WHEN NOT $9 THEN submissions
+        WHEN provider_task_id IS NULL THEN greatest(submissions - 1, 0)
+        ELSE 0
+    END,
     provider = CASE WHEN $9 THEN NULL ELSE provider END,
     model = CASE WHEN $9 THEN NULL ELSE model END,
     provider_task_id = CASE WHEN $9 THEN NULL ELSE provider_task_id END,
