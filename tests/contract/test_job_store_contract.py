@@ -311,3 +311,12 @@ async def test_a_refused_submission_is_taken_back_and_the_one_before_it_stays(wo
     fence = Fence(job.id, again.attempt, JobStatus.SUBMITTING)
     await world.jobs.postpone(fence, after_s=0, reason="refused", new_task=True)
     assert (await claimed(world, job.id)).submissions == 0
+
+
+async def test_a_render_that_was_finished_is_remembered_until_its_task_is_forgotten(world: World):
+    job = await brought_to(world, JobStatus.FETCHING)
+    await world.jobs.postpone(job.fence, after_s=0, reason="later")
+    again = await claimed(world, job.id)
+    assert again.rendered_at is not None
+    await world.jobs.postpone(again.fence, after_s=0, reason="failed", new_task=True)
+    assert (await claimed(world, job.id)).rendered_at is None

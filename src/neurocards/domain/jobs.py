@@ -180,6 +180,8 @@ class Job:
     submissions: int = 0
     """createTask calls that may have reached the provider since it last said `fail`."""
     submitted_at: datetime | None = None
+    rendered_at: datetime | None = None
+    """When the provider first said that its task succeeded."""
     fallback_sent_at: datetime | None = None
     parked_notice_at: datetime | None = None
 

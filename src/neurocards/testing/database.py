@@ -50,6 +50,7 @@ class JobRecord:
     submissions: int = 0
     orphans: int = 0
     submitted_at: datetime | None = None
+    rendered_at: datetime | None = None
     result_file_id: str | None = None
     error_class: str | None = None
     error_code: str | None = None
@@ -93,6 +94,7 @@ class JobRecord:
             task=self.task,
             submissions=self.submissions,
             submitted_at=self.submitted_at,
+            rendered_at=self.rendered_at,
             fallback_sent_at=self.fallback_sent_at,
             parked_notice_at=self.parked_notice_at,
         )

@@ -96,7 +96,11 @@ class MemoryJobStore:
         return True
 
     async def start_fetching(self, fence: Fence) -> bool:
-        return self._advance(fence, JobStatus.RENDERING, JobStatus.FETCHING)
+        if not self._advance(fence, JobStatus.RENDERING, JobStatus.FETCHING):
+            return False
+        record = self._database.jobs[fence.job_id]
+        record.rendered_at = record.rendered_at or self._database.clock.now()
+        return True
 
     async def start_delivering(self, fence: Fence) -> bool:
         return self._advance(fence, JobStatus.FETCHING, JobStatus.DELIVERING)
@@ -153,7 +157,7 @@ class MemoryJobStore:
             _note(record, failure)
         if new_task:
             record.submissions = 0 if record.task else max(0, record.submissions - 1)
-            record.task = None
+            record.task = record.rendered_at = None
         return True
 
     async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:

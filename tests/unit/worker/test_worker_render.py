@@ -11,6 +11,7 @@ from neurocards.domain.jobs import JobStatus
 from neurocards.errors import ProviderError
 from neurocards.ports.providers import Render, RenderState
 from neurocards.testing.videos import tiny_mp4
+from neurocards.testing.world import USER_ID
 from support.worker_bench import SUPPORT, WorkerBench, kie_error, not_sent
 
 PENDING = Render(RenderState.PENDING)
@@ -232,3 +233,56 @@ async def test_an_address_that_may_not_be_asked_ends_the_job(bench: WorkerBench)
 
     assert (record.status, record.error_code) == (JobStatus.FAILED, "host_not_allowed")
     assert bench.refunds(job_id) == 1
+
+
+async def test_a_returned_user_gets_his_video_though_one_look_fails(bench: WorkerBench):
+    bench.chat.blocked = True
+    record = await bench.carry(job_id := await bench.accept())
+    assert record.undelivered_at is not None
+    bench.clock.advance(3 * 86_400)
+    bench.chat.blocked = False
+    await bench.world.orders.requeue_undelivered(USER_ID, bot_id=record.bot_id)
+    bench.provider.renders.append(not_sent())
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.undelivered_at) == (JobStatus.DONE, None)
+    assert bench.status_message.video is not None
+
+
+async def test_a_finished_render_is_never_too_late_for_its_delivery(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.messenger.fail("replace_with_video", *[not_sent()] * 6)
+    await bench.carry(job_id)
+    bench.clock.advance(31 * 60)
+    bench.provider.renders.extend([not_sent(), Render(RenderState.PENDING)])
+
+    assert (await bench.carry_to_end(job_id)).status is JobStatus.DONE
+
+
+async def test_half_an_hour_without_an_answer_does_not_end_a_render(bench: WorkerBench):
+    bench.provider.renders.extend([not_sent()] * 50)
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert bench.clock.now() - record.created_at > timedelta(minutes=31)
+
+
+async def test_a_provider_that_never_answers_again_is_waited_for_until_the_deadline(
+    bench: WorkerBench,
+):
+    bench.provider.renders.extend([not_sent()] * 1000)
+
+    record = await bench.carry(job_id := await bench.accept())
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "render_deadline")
+    assert bench.clock.now() >= record.deadline_at
+    assert bench.refunds(job_id) == 1
+
+
+async def test_one_unknown_task_and_then_an_outage_is_no_lost_task(bench: WorkerBench):
+    bench.provider.renders.append(Render(RenderState.UNKNOWN_TASK))
+    bench.provider.renders.extend([not_sent()] * 10)
+
+    assert (await bench.carry(await bench.accept())).status is JobStatus.DONE

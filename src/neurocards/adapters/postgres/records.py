@@ -77,6 +77,7 @@ def job_of(row: Row) -> Job:
         task=task_of(row),
         submissions=row["submissions"],
         submitted_at=row["submitted_at"],
+        rendered_at=row["rendered_at"],
         fallback_sent_at=row["fallback_sent_at"],
         parked_notice_at=row["parked_notice_at"],
     )

@@ -1,7 +1,8 @@
 """Render: watch the provider's task until it has a result.
 
 A callback only wakes; recordInfo decides. Whoever takes a job over goes on here with the stored
-task and never orders another one; that is allowed only after the provider said `fail`.
+task and never orders another one; that is allowed only after the provider said `fail`. Nothing is
+concluded from a look without an answer, and a render that was finished once is never too late.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ class RenderStep:
         if run.job.status is JobStatus.RENDERING:
             if not await self._jobs.start_fetching(run.job.fence):
                 return Lost()
-            run.job = replace(run.job, status=JobStatus.FETCHING)
+            rendered_at = run.job.rendered_at or self._moments.now()
+            run.job = replace(run.job, status=JobStatus.FETCHING, rendered_at=rendered_at)
         return None
 
     async def _watched(
@@ -108,17 +110,20 @@ class RenderStep:
             await self._pause(run.job)
         while True:
             render = await self._look(run.job, key, task)
-            if render is not None:
-                if render.state in {RenderState.SUCCEEDED, RenderState.FAILED}:
-                    return render
-                if render.state is RenderState.UNKNOWN_TASK:
-                    unknown_since = unknown_since or self._moments.now()
-                else:
-                    unknown_since = None
-                    self._board.show(run.job, share=render.share)
-            overdue = self._overdue(run.job, unknown_since)
-            if overdue is not None:
-                return overdue
+            if render is None or render.state is RenderState.PENDING:
+                unknown_since = None
+            elif render.state is RenderState.UNKNOWN_TASK:
+                unknown_since = unknown_since or self._moments.now()
+            else:
+                return render
+            if render is not None and render.state is RenderState.PENDING:
+                self._board.show(run.job, share=render.share)
+            if unknown_since is not None:
+                ended = self._forgotten(unknown_since)
+            else:
+                ended = self._overdue(run.job, answered=render is not None)
+            if ended is not None:
+                return ended
             await self._pause(run.job)
 
     async def _look(self, job: Job, key: ProviderKey, task: ProviderTask) -> Render | None:
@@ -141,15 +146,20 @@ class RenderStep:
         if woken is not None:
             log.debug("render.woken", job_id=str(job.id))
 
-    def _overdue(self, job: Job, unknown_since: datetime | None) -> ClassifiedFailure | None:
-        now = self._moments.now()
-        if unknown_since is not None:
-            if now - unknown_since >= timedelta(seconds=self._pace.unknown_s):
-                text = "the provider does not know the task"
-                return own_failure(FailureClass.UNKNOWN, "task_unknown", text)
+    def _forgotten(self, unknown_since: datetime) -> ClassifiedFailure | None:
+        if self._moments.now() - unknown_since < timedelta(seconds=self._pace.unknown_s):
             return None
-        started = job.submitted_at or now
-        if now - started >= timedelta(seconds=self._pace.deadline_s) or now >= job.deadline_at:
+        text = "the provider does not know the task"
+        return own_failure(FailureClass.UNKNOWN, "task_unknown", text)
+
+    def _overdue(self, job: Job, *, answered: bool) -> ClassifiedFailure | None:
+        """Tell whether a render is too late; one that may be finished gets the longer time."""
+        if job.rendered_at is not None:
+            return None
+        now = self._moments.now()
+        too_long = now - (job.submitted_at or now) >= timedelta(seconds=self._pace.deadline_s)
+        past_deadline = now >= job.deadline_at
+        if (too_long or past_deadline) if answered else (too_long and past_deadline):
             return self._too_late("the render did not end")
         return None
 
