@@ -14,6 +14,8 @@ from aiogram.methods.base import TelegramType
 from aiogram.types import User as TelegramUser
 from prometheus_client import CollectorRegistry
 
+from neurocards.cache import Cache, MemoryBackend
+from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.orders import PriceList
 from neurocards.ports.providers import PhotoInspector
 from neurocards.testing.clock import FakeClock
@@ -130,6 +132,7 @@ class Desk:
         world: MemoryWorld | None = None,
         *,
         welcome_credits: int = 3,
+        inbound_limit: InboundLimit | None = None,
         inspector: PhotoInspector | None = None,
     ) -> None:
         self.world = world or MemoryWorld(FakeClock())
@@ -143,7 +146,8 @@ class Desk:
         translations = Translations.load("neurocards_bot", "neurocards_bot")
         texts = Texts(translations, support_handle="@support")
         clock, orders = self.world.database.clock, self.world.orders
-        templates = CachedTemplates(self.world.templates, clock)
+        cache = Cache(MemoryBackend(clock), self.metrics)
+        templates = CachedTemplates(self.world.templates, cache)
         self.dispatcher = build_dispatcher(
             orders=orders,
             dialogues=self.world.dialogues,
@@ -162,6 +166,7 @@ class Desk:
                 prices=PriceList(),
                 welcome_credits=welcome_credits,
                 wake_relay=self._wake,
+                cache=cache,
             ),
             intake=PhotoIntake(inspector or self.inspector),
             late_edits=self.edits,
@@ -169,6 +174,7 @@ class Desk:
             order_texts=OrderTexts(translations, support_handle="@support"),
             photo_texts=PhotoTexts(translations),
             metrics=self.metrics,
+            inbound_limit=inbound_limit,
         )
         self.processor = UpdateProcessor(self.dispatcher, orders, texts, self.metrics)
         self._update_ids = itertools.count(1)

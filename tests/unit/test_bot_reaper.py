@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from prometheus_client import CollectorRegistry
 
+from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.errors import StoreUnavailableError
 from neurocards.testing.clock import START, FakeClock
@@ -23,6 +24,7 @@ from neurocards.testing.world import (
 )
 from neurocards_bot.outbox_metrics import OutboxMetrics
 from neurocards_bot.reaper import (
+    BUCKETS_BATCH,
     HOUSEKEEPING_AGAIN_S,
     HOUSEKEEPING_S,
     UPDATES_BATCH,
@@ -186,6 +188,17 @@ async def test_updates_older_than_two_days_are_forgotten_however_many():
     await desk.reaper.round()
     assert not await desk.world.orders.was_applied(BOT_ID, 1)
     assert await desk.world.orders.was_applied(BOT_ID, 99_999)
+
+
+async def test_buckets_of_senders_who_paused_are_forgotten_however_many():
+    desk = Desk()
+    limit = InboundLimit(per_minute=60, burst=20)
+    for user_id in range(BUCKETS_BATCH + 5):
+        await desk.world.orders.admit(BOT_ID, user_id, tg_user_id=user_id, cost=1, limit=limit)
+    desk.clock.advance(10)
+    await desk.world.orders.admit(BOT_ID, 99_999, tg_user_id=99_999, cost=1, limit=limit)
+    await desk.reaper.round()
+    assert list(desk.world.database.buckets) == [(BOT_ID, 99_999)]
 
 
 async def test_the_loop_looks_at_once_when_it_is_woken_and_survives_a_bug():

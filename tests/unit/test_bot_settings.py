@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from neurocards.domain.inbound import InboundLimit
 from neurocards.errors import ConfigurationError
 from neurocards_bot.settings import Mode, load
 
@@ -14,10 +15,12 @@ WEBHOOK = {
     "NEUROCARDS_TELEGRAM_TOKENS": "1:a,2:b",
 }
 
+INBOUND = ("NEUROCARDS_INBOUND_PER_MINUTE", "NEUROCARDS_INBOUND_BURST")
+
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*WEBHOOK, "WEBHOOK_URL", "TELEGRAM_BOT_TOKEN", "NEUROCARDS_PRICES"):
+    for name in (*WEBHOOK, "WEBHOOK_URL", "TELEGRAM_BOT_TOKEN", "NEUROCARDS_PRICES", *INBOUND):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -95,6 +98,18 @@ def test_a_price_list_is_read(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NEUROCARDS_PRICES", "5=1, 10=3, 15=7")
     assert dict(load().offer.prices.credits_by_duration_s) == {5: 1, 10: 3, 15: 7}
+
+
+def test_the_inbound_limit_is_one_a_second_with_a_burst_of_twenty(monkeypatch: pytest.MonkeyPatch):
+    for name, value in WEBHOOK.items():
+        monkeypatch.setenv(name, value)
+    assert load().intake.inbound_limit == InboundLimit(per_minute=60, burst=20)
+    monkeypatch.setenv("NEUROCARDS_INBOUND_PER_MINUTE", "0")
+    assert load().intake.inbound_limit is None
+
+
+def test_a_burst_without_room_for_a_photo_is_refused(monkeypatch: pytest.MonkeyPatch):
+    assert "NEUROCARDS_INBOUND_BURST:" in faults(monkeypatch, NEUROCARDS_INBOUND_BURST="2")
 
 
 def test_faults_of_different_concerns_are_told_together(monkeypatch: pytest.MonkeyPatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,12 +13,13 @@ import httpx
 import pytest
 
 from neurocards.domain.buttons import short_id
+from neurocards_bot.callback_data import LanguageChoice
 from neurocards_bot.http.webhook import SECRET_HEADER
 from neurocards_bot.ordering import draft_id
 from support.bot_desk import message, press
 from support.bot_process import BOT_ID, SECRET, BotProcess, running_bot
 from support.bot_tables import BotTables
-from support.telegram_person import Person
+from support.telegram_person import WAIT_S_MAX, Person
 
 
 @pytest.fixture
@@ -128,3 +130,39 @@ async def test_updates_out_of_order_and_twice_end_in_the_same_state(
     assert await tables.count("drafts") == 1
     assert await tables.balance(person.id) == 3
     assert await tables.count("updates") == 2
+
+
+async def test_two_replicas_share_the_bucket_of_a_user(
+    environment: dict[str, str], tmp_path: Path, person: Person, tables: BotTables
+):
+    slow = {"NEUROCARDS_INBOUND_PER_MINUTE": "1", "NEUROCARDS_INBOUND_BURST": "6"}
+    async with (
+        running_bot(tmp_path, environment | slow) as first,
+        running_bot(tmp_path, environment | slow) as second,
+    ):
+        await person.write("/help")
+        for number in range(10):
+            update = {"update_id": 9001 + number, "message": message(text="/help")}
+            reply = await bring((first, second)[number % 2], update)
+            assert reply.status_code == 200
+        told = [each["text"] for each in await person.from_bot()]
+    assert sum("/balance" in text for text in told) == 6
+    assert sum("Не так быстро" in text for text in told) == 1
+    assert await tables.count("updates") == 10
+
+
+async def test_a_language_chosen_on_one_replica_is_soon_spoken_by_the_other(
+    replicas: list[BotProcess], person: Person
+):
+    first, second = replicas
+    await person.write("/help")
+    await bring(second, {"update_id": 9001, "message": message(text="/balance")})
+    await person.reads("На вашем счёте")
+    choice = press(LanguageChoice(language="en").pack())
+    await bring(first, {"update_id": 9002, "callback_query": choice})
+    async with asyncio.timeout(WAIT_S_MAX):
+        for update_id in itertools.count(9003):
+            await bring(second, {"update_id": update_id, "message": message(text="/balance")})
+            if "On your account" in (await person.from_bot())[-1]["text"]:
+                break
+            await asyncio.sleep(0.2)

@@ -34,14 +34,16 @@ async def run(settings: BotSettings, stop: asyncio.Event) -> None:
     texts = Texts(translations, support_handle=settings.offer.support_handle)
     late_edits = LateEdits(metrics.edits_dropped_total.inc)
     async with AsyncExitStack() as stack:
-        stores = await assembly.open_stores(stack, settings, metrics, clock)
+        stores = await assembly.open_stores(stack, settings, metrics)
         queue = NatsConnection(settings.broker, name="neurocards-bot", metrics=metrics)
         await stack.enter_async_context(queue)
+        cache = await assembly.open_cache(stack, queue, metrics, clock)
         bots = assembly.open_bots(stack, settings, metrics)
         relay, reaper = assembly.make_outbox_loops(settings, stores.outbox, queue, clock, metrics)
         dispatcher = assembly.make_dispatcher(
             settings,
             stores=stores,
+            cache=cache,
             clock=clock,
             late_edits=late_edits,
             texts=texts,

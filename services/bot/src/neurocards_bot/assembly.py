@@ -26,6 +26,8 @@ from neurocards.adapters.postgres import (
     open_database,
 )
 from neurocards.adapters.postgres.dialogues import LOCK_POOL_SIZE, LOCK_TIMEOUT_S
+from neurocards.cache import AnnouncingBackend, Cache, MemoryBackend
+from neurocards.ports.jobs import TemplateStore
 from neurocards.translations import Translations
 from neurocards_bot.accounts import Accounts
 from neurocards_bot.clock import SystemClock
@@ -55,14 +57,23 @@ from neurocards_bot.texts import Texts
 class Stores:
     orders: PostgresOrderStore
     dialogues: PostgresDialogueStore
-    templates: CachedTemplates
+    templates: TemplateStore
     outbox: PostgresOutbox
     reports: JobReports
 
 
-async def open_stores(
-    stack: AsyncExitStack, settings: BotSettings, metrics: BotMetrics, clock: SystemClock
-) -> Stores:
+async def open_cache(
+    stack: AsyncExitStack, queue: NatsConnection, metrics: BotMetrics, clock: SystemClock
+) -> Cache:
+    """Remember in this process, and forget what another replica has changed."""
+    hints = NatsHints(queue)
+    backend = AnnouncingBackend(MemoryBackend(clock), hints, hints)
+    queue.on_connected(backend.clear)
+    await stack.enter_async_context(backend.listening())
+    return Cache(backend, metrics)
+
+
+async def open_stores(stack: AsyncExitStack, settings: BotSettings, metrics: BotMetrics) -> Stores:
     def observe(query_name: str, seconds: float) -> None:
         metrics.database_query_seconds.labels(query_name).observe(seconds)
 
@@ -83,7 +94,7 @@ async def open_stores(
     return Stores(
         orders=PostgresOrderStore(database),
         dialogues=PostgresDialogueStore(database, locks=locks),
-        templates=CachedTemplates(PostgresTemplateStore(database), clock),
+        templates=PostgresTemplateStore(database),
         outbox=PostgresOutbox(database),
         reports=JobReports(database),
     )
@@ -114,6 +125,7 @@ def make_dispatcher(
     settings: BotSettings,
     *,
     stores: Stores,
+    cache: Cache,
     clock: SystemClock,
     late_edits: LateEdits,
     texts: Texts,
@@ -122,9 +134,10 @@ def make_dispatcher(
     wake_relay: Callable[[], None],
 ) -> Dispatcher:
     offer = settings.offer
+    templates = CachedTemplates(stores.templates, cache)
     ordering = Ordering(
         stores.orders,
-        stores.templates,
+        templates,
         clock=clock,
         prices=offer.prices,
         pool=settings.broker.pool,
@@ -136,11 +149,12 @@ def make_dispatcher(
         prices=offer.prices,
         welcome_credits=offer.welcome_credits,
         wake_relay=wake_relay,
+        cache=cache,
     )
     return build_dispatcher(
         orders=stores.orders,
         dialogues=stores.dialogues,
-        templates=stores.templates,
+        templates=templates,
         ordering=ordering,
         accounts=accounts,
         intake=PhotoIntake(SubprocessPhotoInspector()),
@@ -149,6 +163,7 @@ def make_dispatcher(
         order_texts=OrderTexts(translations, support_handle=offer.support_handle),
         photo_texts=PhotoTexts(translations),
         metrics=metrics,
+        inbound_limit=settings.intake.inbound_limit,
     )
 
 

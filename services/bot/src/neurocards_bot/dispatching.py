@@ -11,9 +11,11 @@ from typing import Any
 from aiogram import Dispatcher, Router
 from aiogram.fsm.middleware import FSMContextMiddleware
 
+from neurocards.domain.inbound import InboundLimit
 from neurocards.ports.jobs import TemplateStore
 from neurocards.ports.orders import DialogueStore, OrderStore
 from neurocards_bot.accounts import Accounts
+from neurocards_bot.admission import Door
 from neurocards_bot.dialogue import DialogueIsolation, DialogueStorage
 from neurocards_bot.handlers import (
     account,
@@ -50,6 +52,7 @@ def build_dispatcher(
     order_texts: OrderTexts,
     photo_texts: PhotoTexts,
     metrics: BotMetrics,
+    inbound_limit: InboundLimit | None,
 ) -> Dispatcher:
     handler_arguments: dict[str, Any] = {
         "accounts": accounts,
@@ -63,7 +66,8 @@ def build_dispatcher(
     }
     dispatcher = Dispatcher(disable_fsm=True, **handler_arguments)
     dispatcher.include_router(confirm.build_router())
-    dispatcher.include_router(_dialogue_router(orders, dialogues, accounts, intake, metrics))
+    door = Door(orders, accounts, texts, limit=inbound_limit, metrics=metrics)
+    dispatcher.include_router(_dialogue_router(orders, dialogues, accounts, intake, door))
     return dispatcher
 
 
@@ -72,16 +76,15 @@ def _dialogue_router(
     dialogues: DialogueStore,
     accounts: Accounts,
     intake: PhotoIntake,
-    metrics: BotMetrics,
+    door: Door,
 ) -> Router:
     router = Router(name="dialogue")
     isolated = FSMContextMiddleware(DialogueStorage(dialogues), DialogueIsolation(dialogues))
-    duplicates = metrics.updates_total.labels("any", "duplicate")
-    around = (isolated, ApplyOnce(orders, duplicates.inc), KnownUser(accounts))
+    around = (isolated, ApplyOnce(orders, door), KnownUser(accounts))
     observers = (router.message, router.callback_query, router.my_chat_member)
     for observer in observers:
         observer.outer_middleware(PrivateOnly())
-    router.message.outer_middleware(InspectPhoto(intake, dialogues))
+    router.message.outer_middleware(InspectPhoto(intake, dialogues, door))
     for observer in observers:
         for middleware in around:
             observer.outer_middleware(middleware)

@@ -1,13 +1,14 @@
 """What happens around every handler of a dialogue, from the outside in.
 
 Private chats only -> photo inspected (no lock is held while bytes travel) -> dialogue locked ->
-update applied once -> user known -> handler. The confirm button goes past all of it: its one
-statement does the same.
+update let in, once and within its sender's limit -> user known -> handler. A photo is let in
+before it is fetched as well. The confirm button goes past all of it: its one statement does the
+same, and what it costs limits it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from aiogram import BaseMiddleware, Bot
@@ -16,15 +17,13 @@ from aiogram.enums import ChatType
 from aiogram.types import Chat, Message, TelegramObject, Update
 from aiogram.types import User as TelegramUser
 
-from neurocards.domain.orders import INTERFACE_LANGUAGES
+from neurocards.domain.inbound import PHOTO_COST, UPDATE_COST
 from neurocards.ports.orders import DialogueKey, DialogueStore, OrderStore
 from neurocards_bot.accounts import Accounts
+from neurocards_bot.admission import Door, Handler
 from neurocards_bot.dialogue import Conversation
-from neurocards_bot.photos import Photo, PhotoIntake, photo_of
-
-Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
-
-DEFAULT_LANGUAGE = "ru"
+from neurocards_bot.languages import language_of
+from neurocards_bot.photos import Photo, PhotoFile, PhotoIntake, photo_of
 
 
 class PrivateOnly(BaseMiddleware):
@@ -40,18 +39,27 @@ class PrivateOnly(BaseMiddleware):
 class InspectPhoto(BaseMiddleware):
     """Looks at the photo of a message before the dialogue is locked; gives `photo` to handlers."""
 
-    def __init__(self, intake: PhotoIntake, dialogues: DialogueStore) -> None:
+    def __init__(self, intake: PhotoIntake, dialogues: DialogueStore, door: Door) -> None:
         self._intake = intake
         self._dialogues = dialogues
+        self._door = door
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         data["photo"] = None
         file = photo_of(event) if isinstance(event, Message) else None
-        if isinstance(event, Message) and file is not None:
-            bot: Bot = data["bot"]
-            surplus = await self._is_surplus(bot, event)
-            fault = None if surplus else await self._intake.fault_of(bot, file)
-            data["photo"] = Photo(file.file_id, fault=fault, surplus=surplus)
+        if not isinstance(event, Message) or file is None:
+            return await handler(event, data)
+        if await self._is_surplus(data["bot"], event):
+            data["photo"] = Photo(file.file_id, surplus=True)
+            return await handler(event, data)
+        inspected = partial(self._inspected, handler, file)
+        return await self._door.let_in(inspected, event, data, cost=PHOTO_COST)
+
+    async def _inspected(
+        self, handler: Handler, file: PhotoFile, event: TelegramObject, data: dict[str, Any]
+    ) -> Any:
+        fault = await self._intake.fault_of(data["bot"], file)
+        data["photo"] = Photo(file.file_id, fault=fault)
         return await handler(event, data)
 
     async def _is_surplus(self, bot: Bot, message: Message) -> bool:
@@ -66,19 +74,25 @@ class InspectPhoto(BaseMiddleware):
 class ApplyOnce(BaseMiddleware):
     """Carries an update out once, whatever comes twice; runs under the dialogue's lock."""
 
-    def __init__(self, orders: OrderStore, on_duplicate: Callable[[], None]) -> None:
+    def __init__(self, orders: OrderStore, door: Door) -> None:
         self._orders = orders
-        self._on_duplicate = on_duplicate
+        self._door = door
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
+        return await self._door.let_in(
+            partial(self._applied, handler), event, data, cost=_cost(data.get("photo"))
+        )
+
+    async def _applied(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         bot: Bot = data["bot"]
         update: Update = data["event_update"]
-        if await self._orders.was_applied(bot.id, update.update_id):
-            self._on_duplicate()
-            return None
         result = await handler(event, data)
         await self._orders.mark_applied(bot.id, update.update_id)
         return result
+
+
+def _cost(photo: Photo | None) -> int:
+    return UPDATE_COST if photo is None or photo.surplus else PHOTO_COST
 
 
 class KnownUser(BaseMiddleware):
@@ -96,9 +110,3 @@ class KnownUser(BaseMiddleware):
             sender.id, bot_id=bot.id, language=language_of(sender)
         )
         return await handler(event, data)
-
-
-def language_of(sender: TelegramUser) -> str:
-    """Take the language of the sender's Telegram where we speak it."""
-    code = (sender.language_code or DEFAULT_LANGUAGE).partition("-")[0].lower()
-    return code if code in INTERFACE_LANGUAGES else DEFAULT_LANGUAGE

@@ -25,7 +25,6 @@ from neurocards.ports.orders import (
     Draft,
     HistoryItem,
     OrderStore,
-    User,
 )
 
 _DRAFTS = UUID("6f2f5a0e-2f7b-4b57-9a43-0d6c0f6f0b5e")
@@ -75,27 +74,28 @@ class Ordering:
 
     async def begin(
         self,
-        user: User,
+        tg_user_id: int,
         *,
         bot_id: int,
         update_id: int,
+        language: str,
         chat_id: int,
         photo_file_id: str,
         caption: str,
     ) -> Draft:
         """Open a draft for a photo, or find the one that this update has opened before."""
-        options = OrderOptions(script_language=ScriptLanguage(user.language))
+        options = OrderOptions(script_language=ScriptLanguage(language))
         draft = Draft(
             id=draft_id(bot_id, update_id),
             bot_id=bot_id,
-            tg_user_id=user.tg_user_id,
+            tg_user_id=tg_user_id,
             chat_id=chat_id,
             photo_file_id=photo_file_id,
             caption=caption,
             template_id=None,
             options=options,
             price_credits=self._prices.price_credits(options),
-            language=user.language,
+            language=language,
         )
         await self._orders.save_draft(draft)
         return draft

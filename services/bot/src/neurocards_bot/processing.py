@@ -35,8 +35,8 @@ from pydantic import ValidationError
 
 from neurocards.errors import QueueUnavailableError, StoreUnavailableError
 from neurocards.ports.orders import OrderStore
+from neurocards_bot.languages import language_of
 from neurocards_bot.metrics import BotMetrics
-from neurocards_bot.middlewares import language_of
 from neurocards_bot.texts import Texts
 
 log = structlog.get_logger(__name__)

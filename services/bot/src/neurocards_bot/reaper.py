@@ -1,9 +1,10 @@
 """The reaper: finds what would wait for ever, and puts it into the outbox.
 
 Due retries, jobs whose worker is gone, jobs whose message got lost, and all of them when the
-broker has lost its memory. Once a day it makes partitions and forgets old updates. Every replica
-runs one: rows are locked by one of them and a second message for a job is harmless. It changes no
-job; a worker claims the job or finds that there is nothing to do.
+broker has lost its memory. Once a day it makes partitions, and forgets old updates and the buckets
+of senders who paused. Every replica runs one: rows are locked by one of them and a second message
+for a job is harmless. It changes no job; a worker claims the job or finds that there is nothing to
+do.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ HOUSEKEEPING_AGAIN_S = 600.0
 UPDATES_KEPT_S = 48 * 3600.0
 """Telegram repeats an update for 24 hours at most."""
 UPDATES_BATCH = 1000
+BUCKETS_BATCH = 1000
 STREAM_IS_NEW_S = 600.0
 JITTER_SHARE = 0.2
 
@@ -124,6 +126,7 @@ class Reaper:
         if decision.keep_house:
             done = await self._did("partitions", self._make_partitions)
             done = await self._did("updates", self._forget_updates) and done
+            done = await self._did("buckets", self._forget_buckets) and done
             pause_s = HOUSEKEEPING_S if done else HOUSEKEEPING_AGAIN_S
             self._memory = replace(self._memory, housekeeping_due_s=seen.monotonic_s + pause_s)
 
@@ -182,3 +185,7 @@ class Reaper:
             self._metrics.updates_forgotten_total.inc(count)
             if count < UPDATES_BATCH:
                 return
+
+    async def _forget_buckets(self) -> None:
+        while await self._outbox.forget_inbound_buckets(batch=BUCKETS_BATCH) == BUCKETS_BATCH:
+            pass

@@ -16,8 +16,8 @@ from aiogram.exceptions import AiogramError, TelegramRetryAfter
 from aiogram.types import BotCommand
 
 from neurocards.domain.orders import INTERFACE_LANGUAGES
+from neurocards_bot.languages import DEFAULT_LANGUAGE
 from neurocards_bot.metrics import BotMetrics
-from neurocards_bot.middlewares import DEFAULT_LANGUAGE
 from neurocards_bot.texts import Texts
 
 log = structlog.get_logger(__name__)

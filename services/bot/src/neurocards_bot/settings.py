@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from neurocards.domain.inbound import PHOTO_COST, InboundLimit
 from neurocards.domain.orders import PriceList
 from neurocards.errors import ConfigurationError
 from neurocards.settings import (
@@ -57,8 +58,19 @@ class Intake(Concern):
     """Connections to Telegram at once, all bots together."""
     polling_concurrency: int = Field(32, ge=1, le=100)
     """Chats that are served at once in polling mode."""
+    inbound_per_minute: int = Field(60, ge=0)
+    """Messages and presses of one user that are carried out in the long run; a photo counts as
+    three, *Confirm* as none; 0 = no limit."""
+    inbound_burst: int = Field(20, ge=PHOTO_COST)
+    """So many of them at once."""
     drain_s: float = Field(20.0, gt=0)
     """At the end: how long running handlers may take."""
+
+    @property
+    def inbound_limit(self) -> InboundLimit | None:
+        if self.inbound_per_minute == 0:
+            return None
+        return InboundLimit(self.inbound_per_minute, self.inbound_burst)
 
     @field_validator("webhook_secret")
     @classmethod

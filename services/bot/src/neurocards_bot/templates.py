@@ -8,29 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neurocards.cache import Cache
 from neurocards.domain.orders import Template
-from neurocards.ports.clock import Clock
 from neurocards.ports.jobs import TemplateStore
 
-FRESH_S = 300.0
+TEMPLATES_FRESH_S = 300.0
 
 
 class CachedTemplates:
-    def __init__(self, store: TemplateStore, clock: Clock, *, fresh_s: float = FRESH_S) -> None:
+    def __init__(self, store: TemplateStore, cache: Cache) -> None:
         self._store = store
-        self._clock = clock
-        self._fresh_s = fresh_s
-        self._stale_at = float("-inf")
-        self._templates: Sequence[Template] = ()
+        self._active = cache.cached("templates", tuple[Template, ...], ttl_s=TEMPLATES_FRESH_S)(
+            self._stored
+        )
 
     async def templates(self) -> Sequence[Template]:
-        if self._clock.monotonic() >= self._stale_at:
-            self._templates = await self._store.templates()
-            self._stale_at = self._clock.monotonic() + self._fresh_s
-        return self._templates
+        return await self._active()
 
     async def template(self, template_id: str) -> Template | None:
         for template in await self.templates():
             if template.id == template_id:
                 return template
         return await self._store.template(template_id)
+
+    async def _stored(self) -> tuple[Template, ...]:
+        return tuple(await self._store.templates())

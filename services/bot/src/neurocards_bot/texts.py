@@ -112,6 +112,17 @@ class Texts:
         )
         return "\n".join((text, *self._support_line(language)))
 
+    def slow_down(self, language: str, wait_s: int) -> str:
+        """Give the plain text of at most 200 characters: it may become an alert."""
+        return self._say.plural(
+            language,
+            "Not so fast, please: I have left your last message or press out. "
+            "Go on in {count} second.",
+            "Not so fast, please: I have left your last message or press out. "
+            "Go on in {count} seconds.",
+            wait_s,
+        )
+
     def unknown_command(self, language: str) -> str:
         return self._say.text(language, "I do not know this command. What I can do: /help")
 

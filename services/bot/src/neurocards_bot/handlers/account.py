@@ -14,8 +14,7 @@ from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message
 
 from neurocards.domain.orders import INTERFACE_LANGUAGES
-from neurocards.ports.orders import User
-from neurocards_bot.accounts import Accounts
+from neurocards_bot.accounts import Accounts, Customer
 from neurocards_bot.callback_data import LanguageChoice
 from neurocards_bot.handlers.presses import answer_old_menu, message_of
 from neurocards_bot.messages import show
@@ -24,25 +23,26 @@ from neurocards_bot.screens import Screen, language_keyboard
 from neurocards_bot.texts import LANGUAGE_NAMES, Texts
 
 
-async def start(message: Message, user: User, bot: Bot, accounts: Accounts, texts: Texts) -> None:
-    gift = user.is_new
-    if not gift:
-        user = await accounts.welcome(user.tg_user_id, bot_id=bot.id, language=user.language)
+async def start(
+    message: Message, user: Customer, bot: Bot, accounts: Accounts, texts: Texts
+) -> None:
+    account = await accounts.welcome(user.tg_user_id, bot_id=bot.id, language=user.language)
     videos = await accounts.returned(user.tg_user_id, bot_id=bot.id)
-    await message.answer(texts.greeting(user.language, user.balance, gift=gift))
+    await message.answer(texts.greeting(user.language, account.balance, gift=user.is_new))
     if videos:
         await message.answer(texts.returned(user.language, videos))
 
 
-async def show_balance(message: Message, user: User, accounts: Accounts, texts: Texts) -> None:
-    await message.answer(texts.balance(user.language, user.balance, accounts.prices))
+async def show_balance(message: Message, user: Customer, accounts: Accounts, texts: Texts) -> None:
+    balance = await accounts.balance(user.tg_user_id)
+    await message.answer(texts.balance(user.language, balance, accounts.prices))
 
 
-async def show_help(message: Message, user: User, texts: Texts) -> None:
+async def show_help(message: Message, user: Customer, texts: Texts) -> None:
     await message.answer(texts.help(user.language))
 
 
-async def ask_language(message: Message, user: User, texts: Texts) -> None:
+async def ask_language(message: Message, user: Customer, texts: Texts) -> None:
     names = [(code, LANGUAGE_NAMES[code]) for code in INTERFACE_LANGUAGES]
     keyboard = language_keyboard(names)
     await message.answer(texts.choose_language(user.language), reply_markup=keyboard)
@@ -52,7 +52,7 @@ async def choose_language(
     query: CallbackQuery,
     *,
     callback_data: LanguageChoice,
-    user: User,
+    user: Customer,
     bot: Bot,
     accounts: Accounts,
     texts: Texts,
@@ -70,7 +70,7 @@ async def user_left(event: ChatMemberUpdated, accounts: Accounts) -> None:
 
 
 async def user_returned(
-    event: ChatMemberUpdated, user: User, bot: Bot, accounts: Accounts, texts: Texts
+    event: ChatMemberUpdated, user: Customer, bot: Bot, accounts: Accounts, texts: Texts
 ) -> None:
     videos = await accounts.returned(user.tg_user_id, bot_id=bot.id)
     if videos:

@@ -8,8 +8,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import CallbackQuery, Message
 
-from neurocards.ports.orders import User
-from neurocards_bot.accounts import Accounts
+from neurocards_bot.accounts import Accounts, Customer
 from neurocards_bot.callback_data import CancelJob
 from neurocards_bot.dialogue import conversation, forget_order
 from neurocards_bot.handlers.presses import answer_old_menu, message_of
@@ -22,7 +21,7 @@ from neurocards_bot.screens import Screen
 async def cancel_command(
     message: Message,
     *,
-    user: User,
+    user: Customer,
     state: FSMContext,
     bot: Bot,
     ordering: Ordering,
@@ -46,7 +45,7 @@ async def cancel_command(
 async def _discard_open(
     message: Message,
     *,
-    user: User,
+    user: Customer,
     state: FSMContext,
     bot: Bot,
     ordering: Ordering,
@@ -67,7 +66,7 @@ async def cancel_button(
     query: CallbackQuery,
     *,
     callback_data: CancelJob,
-    user: User,
+    user: Customer,
     bot: Bot,
     ordering: Ordering,
     accounts: Accounts,

@@ -8,7 +8,7 @@ from aiogram.types import Message
 
 from neurocards.domain.orders import CAPTION_CHARACTERS_MAX
 from neurocards.ports.jobs import TemplateStore
-from neurocards.ports.orders import User
+from neurocards_bot.accounts import Accounts, Customer
 from neurocards_bot.dialogue import conversation
 from neurocards_bot.handlers.menu import draw
 from neurocards_bot.messages import show
@@ -20,10 +20,11 @@ from neurocards_bot.photo_texts import PhotoTexts
 async def describe(
     message: Message,
     *,
-    user: User,
+    user: Customer,
     state: FSMContext,
     bot: Bot,
     ordering: Ordering,
+    accounts: Accounts,
     templates: TemplateStore,
     order_texts: OrderTexts,
     photo_texts: PhotoTexts,
@@ -37,7 +38,7 @@ async def describe(
         await message.answer(order_texts.description_too_long(user.language, len(text)))
         return
     draft = await ordering.describe(said.draft_id, user.tg_user_id, text)
-    screen = await draw(draft, user, templates, order_texts) if draft else None
+    screen = await draw(draft, user, accounts, templates, order_texts) if draft else None
     if screen is not None and said.menu_message_id is not None:
         await show(bot, message.chat.id, said.menu_message_id, screen)
     await message.answer(order_texts.described(user.language))

@@ -12,8 +12,8 @@ from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message
 
 from neurocards.ports.jobs import TemplateStore
-from neurocards.ports.orders import HistoryItem, User
-from neurocards_bot.accounts import Accounts
+from neurocards.ports.orders import HistoryItem
+from neurocards_bot.accounts import Accounts, Customer
 from neurocards_bot.callback_data import HistoryPage
 from neurocards_bot.handlers.presses import message_of
 from neurocards_bot.messages import take_keyboard_away
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 async def show_history(
     message: Message,
     *,
-    user: User,
+    user: Customer,
     bot: Bot,
     accounts: Accounts,
     templates: TemplateStore,
@@ -51,7 +51,7 @@ async def show_older(
     query: CallbackQuery,
     *,
     callback_data: HistoryPage,
-    user: User,
+    user: Customer,
     bot: Bot,
     accounts: Accounts,
     templates: TemplateStore,
@@ -78,7 +78,7 @@ async def _send(
     *,
     chat_id: int,
     videos: Sequence[HistoryItem],
-    user: User,
+    user: Customer,
     templates: TemplateStore,
     texts: Texts,
     older: bool,

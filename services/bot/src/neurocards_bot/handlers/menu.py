@@ -8,7 +8,8 @@ from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import CallbackQuery
 
 from neurocards.ports.jobs import TemplateStore
-from neurocards.ports.orders import Draft, User
+from neurocards.ports.orders import Draft
+from neurocards_bot.accounts import Accounts, Customer
 from neurocards_bot.callback_data import Discard, OptionChoice, TemplateChoice, TemplatePage
 from neurocards_bot.dialogue import conversation, forget_order
 from neurocards_bot.handlers.presses import answer_closed_menu, message_of
@@ -22,7 +23,7 @@ async def turn_page(
     query: CallbackQuery,
     *,
     callback_data: TemplatePage,
-    user: User,
+    user: Customer,
     bot: Bot,
     ordering: Ordering,
     templates: TemplateStore,
@@ -46,15 +47,16 @@ async def choose_template(
     query: CallbackQuery,
     *,
     callback_data: TemplateChoice,
-    user: User,
+    user: Customer,
     bot: Bot,
     ordering: Ordering,
+    accounts: Accounts,
     templates: TemplateStore,
     order_texts: OrderTexts,
 ) -> AnswerCallbackQuery:
     draft_id = callback_data.draft
     draft = await ordering.choose_template(draft_id, user.tg_user_id, callback_data.template)
-    screen = await draw(draft, user, templates, order_texts) if draft else None
+    screen = await draw(draft, user, accounts, templates, order_texts) if draft else None
     if screen is None:
         return await answer_closed_menu(
             query, bot=bot, ordering=ordering, texts=order_texts, user=user, draft_id=draft_id
@@ -67,15 +69,16 @@ async def choose_option(
     query: CallbackQuery,
     *,
     callback_data: OptionChoice,
-    user: User,
+    user: Customer,
     bot: Bot,
     ordering: Ordering,
+    accounts: Accounts,
     templates: TemplateStore,
     order_texts: OrderTexts,
 ) -> AnswerCallbackQuery:
     draft_id, name, value = callback_data.draft, callback_data.name, callback_data.value
     draft = await ordering.choose_option(draft_id, user.tg_user_id, name=name, value=value)
-    screen = await draw(draft, user, templates, order_texts) if draft else None
+    screen = await draw(draft, user, accounts, templates, order_texts) if draft else None
     if screen is None:
         return await answer_closed_menu(
             query, bot=bot, ordering=ordering, texts=order_texts, user=user, draft_id=draft_id
@@ -88,7 +91,7 @@ async def discard(
     query: CallbackQuery,
     *,
     callback_data: Discard,
-    user: User,
+    user: Customer,
     state: FSMContext,
     bot: Bot,
     ordering: Ordering,
@@ -106,7 +109,11 @@ async def discard(
 
 
 async def draw(
-    draft: Draft, user: User, templates: TemplateStore, texts: OrderTexts
+    draft: Draft,
+    user: Customer,
+    accounts: Accounts,
+    templates: TemplateStore,
+    texts: OrderTexts,
 ) -> Screen | None:
     """Draw the menu that a draft is at; None when its template exists no more."""
     if draft.template_id is None:
@@ -114,7 +121,8 @@ async def draw(
     template = await templates.template(draft.template_id)
     if template is None:
         return None
-    return options_screen(draft, template, texts, user.language, balance=user.balance)
+    balance = await accounts.balance(user.tg_user_id)
+    return options_screen(draft, template, texts, user.language, balance=balance)
 
 
 def build_router() -> Router:

@@ -7,7 +7,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import CallbackQuery, Message
 
-from neurocards.ports.orders import User
+from neurocards_bot.accounts import Customer
 from neurocards_bot.dialogue import is_first_refusal
 from neurocards_bot.handlers.presses import answer_old_menu
 from neurocards_bot.order_texts import OrderTexts
@@ -15,19 +15,19 @@ from neurocards_bot.photo_texts import PhotoTexts
 from neurocards_bot.texts import Texts
 
 
-async def unknown_command(message: Message, user: User, texts: Texts) -> None:
+async def unknown_command(message: Message, user: Customer, texts: Texts) -> None:
     await message.answer(texts.unknown_command(user.language))
 
 
 async def other_content(
-    message: Message, user: User, state: FSMContext, photo_texts: PhotoTexts
+    message: Message, user: Customer, state: FSMContext, photo_texts: PhotoTexts
 ) -> None:
     if await is_first_refusal(state, message.media_group_id):
         await message.answer(photo_texts.photo_needed(user.language, message.content_type))
 
 
 async def unknown_button(
-    query: CallbackQuery, user: User, bot: Bot, order_texts: OrderTexts
+    query: CallbackQuery, user: Customer, bot: Bot, order_texts: OrderTexts
 ) -> AnswerCallbackQuery:
     return await answer_old_menu(query, bot, order_texts, user.language)
 

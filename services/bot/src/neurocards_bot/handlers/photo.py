@@ -14,7 +14,7 @@ from aiogram.types import Message, ReplyParameters, Update
 from neurocards.domain.orders import CAPTION_CHARACTERS_MAX
 from neurocards.domain.photos import PhotoFault
 from neurocards.ports.jobs import TemplateStore
-from neurocards.ports.orders import User
+from neurocards_bot.accounts import Customer
 from neurocards_bot.dialogue import conversation, is_first_refusal, remember_order
 from neurocards_bot.metrics import BotMetrics
 from neurocards_bot.order_texts import OrderTexts
@@ -39,7 +39,7 @@ async def is_surplus(message: Message, state: FSMContext, photo: Photo | None = 
 
 
 async def tell_of_album(
-    message: Message, user: User, state: FSMContext, order_texts: OrderTexts
+    message: Message, user: Customer, state: FSMContext, order_texts: OrderTexts
 ) -> None:
     if (await conversation(state)).album_told:
         return
@@ -51,7 +51,7 @@ async def refuse(
     message: Message,
     *,
     fault: PhotoFault,
-    user: User,
+    user: Customer,
     state: FSMContext,
     photo_texts: PhotoTexts,
     metrics: BotMetrics,
@@ -65,7 +65,7 @@ async def begin(
     message: Message,
     *,
     photo: Photo,
-    user: User,
+    user: Customer,
     state: FSMContext,
     event_update: Update,
     bot: Bot,
@@ -75,9 +75,10 @@ async def begin(
 ) -> None:
     caption, too_long = _description(message)
     draft = await ordering.begin(
-        user,
+        user.tg_user_id,
         bot_id=bot.id,
         update_id=event_update.update_id,
+        language=user.language,
         chat_id=message.chat.id,
         photo_file_id=photo.file_id,
         caption=caption,

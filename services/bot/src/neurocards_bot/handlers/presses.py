@@ -8,7 +8,7 @@ from aiogram import Bot
 from aiogram.methods import AnswerCallbackQuery
 from aiogram.types import CallbackQuery
 
-from neurocards.ports.orders import User
+from neurocards_bot.accounts import Customer
 from neurocards_bot.messages import take_keyboard_away
 from neurocards_bot.order_texts import OrderTexts
 from neurocards_bot.ordering import Ordering
@@ -27,7 +27,7 @@ async def answer_closed_menu(
     bot: Bot,
     ordering: Ordering,
     texts: OrderTexts,
-    user: User,
+    user: Customer,
     draft_id: UUID,
 ) -> AnswerCallbackQuery:
     """Answer a button whose draft can no longer be changed.
