@@ -125,6 +125,7 @@ CREATE TABLE jobs (
     rendering_at timestamptz,
     rendered_at timestamptz,
     fetched_at timestamptz,
+    delivery_began_at timestamptz,
     finished_at timestamptz,
     undelivered_at timestamptz,
     fallback_sent_at timestamptz,
@@ -160,6 +161,7 @@ CREATE TABLE jobs (
 COMMENT ON COLUMN jobs.attempt IS 'fencing token: +1 at every claim, never lower';
 COMMENT ON COLUMN jobs.leased_by IS 'NULL with a lease that ended: handed over, not lost';
 COMMENT ON COLUMN jobs.enqueued_at IS 'when its message was last put into the outbox';
+COMMENT ON COLUMN jobs.delivery_began_at IS 'set: the video may stand in the chat, no blind refund';
 COMMENT ON COLUMN jobs.tries IS 'failures that count; hand-over, lost lease and parking do not';
 
 CREATE INDEX idx_jobs_tg_user_id ON jobs (tg_user_id, id DESC);

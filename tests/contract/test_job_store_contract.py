@@ -320,3 +320,12 @@ async def test_a_render_that_was_finished_is_remembered_until_its_task_is_forgot
     assert again.rendered_at is not None
     await world.jobs.postpone(again.fence, after_s=0, reason="failed", new_task=True)
     assert (await claimed(world, job.id)).rendered_at is None
+
+
+async def test_that_a_delivery_began_is_remembered_over_postponements(world: World):
+    job = await brought_to(world, JobStatus.FETCHING)
+    assert job.delivery_began_at is None
+    assert await world.jobs.start_delivering(job.fence)
+    fence = Fence(job.id, job.attempt, JobStatus.DELIVERING)
+    await world.jobs.postpone(fence, after_s=0, reason="telegram away")
+    assert (await claimed(world, job.id)).delivery_began_at is not None

@@ -182,6 +182,8 @@ class Job:
     submitted_at: datetime | None = None
     rendered_at: datetime | None = None
     """When the provider first said that its task succeeded."""
+    delivery_began_at: datetime | None = None
+    """From here on the video may stand in the chat, so the job is never refunded blindly."""
     fallback_sent_at: datetime | None = None
     parked_notice_at: datetime | None = None
 

@@ -43,8 +43,13 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Undelivered:
+    """Time is up for a video that may have been shown: the job is done and keeps its charge."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Another worker, the user or the reaper owns the job now: stop and touch nothing."""
 
 
-Outcome = Done | Retry | Snooze | GiveUp | Lost
+Outcome = Done | Retry | Snooze | GiveUp | Undelivered | Lost

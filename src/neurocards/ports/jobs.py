@@ -78,7 +78,9 @@ class JobStore(Protocol):
 
     async def start_fetching(self, fence: Fence) -> bool: ...
 
-    async def start_delivering(self, fence: Fence) -> bool: ...
+    async def start_delivering(self, fence: Fence) -> bool:
+        """Fetching -> delivering; sets `delivery_began_at`, which stays set."""
+        ...
 
     async def mark_fallback_sent(self, fence: Fence) -> bool:
         """Record, before it is sent, that the video goes out as a new message."""

@@ -51,6 +51,7 @@ class JobRecord:
     orphans: int = 0
     submitted_at: datetime | None = None
     rendered_at: datetime | None = None
+    delivery_began_at: datetime | None = None
     result_file_id: str | None = None
     error_class: str | None = None
     error_code: str | None = None
@@ -95,6 +96,7 @@ class JobRecord:
             submissions=self.submissions,
             submitted_at=self.submitted_at,
             rendered_at=self.rendered_at,
+            delivery_began_at=self.delivery_began_at,
             fallback_sent_at=self.fallback_sent_at,
             parked_notice_at=self.parked_notice_at,
         )

@@ -103,7 +103,11 @@ class MemoryJobStore:
         return True
 
     async def start_delivering(self, fence: Fence) -> bool:
-        return self._advance(fence, JobStatus.FETCHING, JobStatus.DELIVERING)
+        if not self._advance(fence, JobStatus.FETCHING, JobStatus.DELIVERING):
+            return False
+        record = self._database.jobs[fence.job_id]
+        record.delivery_began_at = record.delivery_began_at or self._database.clock.now()
+        return True
 
     async def mark_fallback_sent(self, fence: Fence) -> bool:
         record = self._fenced(fence)

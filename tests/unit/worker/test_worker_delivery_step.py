@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from neurocards.domain.failures import Failure, FailureSource, classify
 from neurocards.domain.jobs import JobStatus
+from neurocards.errors import ProviderError
+from neurocards.ports.providers import Render, RenderState
 from neurocards.testing.world import USER_ID
 from support.worker_bench import (
     STATUS_MESSAGE,
@@ -198,4 +201,75 @@ async def test_a_failed_job_is_refunded_though_nobody_can_be_told(bench: WorkerB
     record = await bench.carry(job_id)
 
     assert record.status is JobStatus.FAILED
+    assert bench.refunds(job_id) == 1
+
+
+async def test_a_video_that_may_have_been_shown_is_never_refunded(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.messenger.fail("replace_with_video", *[no_answer()] * 6)
+    assert (await bench.carry(job_id)).status is JobStatus.QUEUED
+    assert bench.status_message.video is not None
+    bench.provider.fetch_errors.extend([not_sent()] * 4)
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.undelivered_at) == (JobStatus.DONE, None)
+    assert bench.refunds(job_id) == 0
+
+
+async def test_a_crash_between_the_video_and_its_commit_never_ends_in_a_refund(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    class Killed(BaseException):
+        pass
+
+    async def dies(*args: object, **named: object) -> bool:
+        raise Killed
+
+    job_id = await bench.accept()
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.world.jobs, "finish", dies)
+        with pytest.raises(Killed):
+            await bench.carry(job_id)
+    await bench.die_in(job_id, JobStatus.DELIVERING)
+    bench.provider.renders.append(Render(RenderState.FAILED, failure=classify(no_answer().failure)))
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, len(bench.provider.created)) == (JobStatus.DONE, 1)
+    assert bench.refunds(job_id) == 0
+
+
+async def test_a_video_that_was_perhaps_shown_ends_at_its_deadline_as_undelivered(
+    bench: WorkerBench,
+):
+    job_id = await bench.accept()
+    bench.messenger.fail("replace_with_video", *[no_answer()] * 6)
+    await bench.carry(job_id)
+    refused = ProviderError(Failure(FailureSource.KIE, text="may not be asked", code="403"))
+    bench.provider.fetch_errors.extend([refused] * 1000)
+    bench.clock.advance(2 * 3600)
+
+    record = await bench.carry_to_end(job_id)
+
+    assert record.status is JobStatus.DONE
+    assert record.undelivered_at is not None
+    assert record.undelivered_at >= record.deadline_at
+    assert bench.refunds(job_id) == 0
+
+
+async def test_a_refusal_after_an_unanswered_showing_is_not_refunded(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.messenger.fail("replace_with_video", no_answer(), telegram_error("Bad Request", 400))
+
+    assert (await bench.carry(job_id)).status is JobStatus.QUEUED
+    assert (await bench.carry_to_end(job_id)).status is JobStatus.DONE
+    assert bench.refunds(job_id) == 0
+
+
+async def test_a_refusal_after_requests_that_were_never_sent_is_refunded(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.messenger.fail("replace_with_video", not_sent(), telegram_error("Bad Request", 400))
+
+    assert (await bench.carry(job_id)).status is JobStatus.FAILED
     assert bench.refunds(job_id) == 1

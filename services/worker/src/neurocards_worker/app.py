@@ -24,6 +24,7 @@ from neurocards.adapters.postgres import (
     PostgresTemplateStore,
     open_database,
 )
+from neurocards.adapters.queuing_client import QueuingClient
 from neurocards.adapters.telegram.client import TelegramMessenger
 from neurocards.ports.providers import Messenger, ScriptWriter, VideoProvider
 from neurocards.telemetry.metrics import CommonMetrics
@@ -99,12 +100,12 @@ class _Providers:
 async def _providers(settings: WorkerSettings, stack: AsyncExitStack) -> _Providers:
     # One context for all: each of its own would read the authorities of the machine again.
     tls = ssl.create_default_context()
-    limits = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=20)
+    limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
     fresh = httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=0)
-    client = await stack.enter_async_context(httpx.AsyncClient(verify=tls, limits=limits))
-    ordering = await stack.enter_async_context(httpx.AsyncClient(verify=tls, limits=fresh))
+    client = await stack.enter_async_context(QueuingClient(verify=tls, limits=limits))
+    ordering = await stack.enter_async_context(QueuingClient(verify=tls, limits=fresh))
     foreign = await stack.enter_async_context(
-        httpx.AsyncClient(verify=tls, limits=fresh, trust_env=False)
+        QueuingClient(verify=tls, limits=fresh, trust_env=False)
     )
     video, script = settings.video, settings.script
     writer = OpenAiScriptWriter(
@@ -124,6 +125,6 @@ async def _providers(settings: WorkerSettings, stack: AsyncExitStack) -> _Provid
     messenger = TelegramMessenger(
         telegram.tokens_by_bot_id,
         api_url=telegram.telegram_api_url.rstrip("/"),
-        client=await stack.enter_async_context(httpx.AsyncClient(verify=tls, limits=limits)),
+        client=await stack.enter_async_context(QueuingClient(verify=tls, limits=limits)),
     )
     return _Providers(messenger, writer, provider)

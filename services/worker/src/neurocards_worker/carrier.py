@@ -42,6 +42,8 @@ class Carrier:
         """Carry a claimed job as far as it goes now; False when it is somebody else's."""
         try:
             outcome = await self._outcome(run)
+            if run.may_be_shown:
+                outcome = self._trouble.spared(outcome, run.job, now=self._moments.now())
             # A commit and the words that follow it belong together.
             async with run.uninterrupted:
                 return await self._settlement.apply(run.job, outcome)

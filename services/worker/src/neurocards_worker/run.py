@@ -70,6 +70,11 @@ class Run:
     """The task was created by this run, so there is no hurry to look at it."""
     result_url: str | None = None
     video: VideoFacts | None = None
+    may_be_shown: bool = field(init=False)
+    """An earlier run, or a request of this one without an answer, may have shown the video."""
+
+    def __post_init__(self) -> None:
+        self.may_be_shown = self.job.delivery_began_at is not None
 
     def file(self, name: str, *, work_folder: Path) -> Path:
         if self.folder is None:

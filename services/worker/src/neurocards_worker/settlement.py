@@ -6,13 +6,14 @@ made up for by the next worker that sees the message.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import structlog
 
 from neurocards.domain.failures import FailureClass
-from neurocards.domain.jobs import Job, JobStatus
-from neurocards.domain.outcomes import Done, GiveUp, Lost, Outcome, Retry, Snooze
+from neurocards.domain.jobs import Fence, Job, JobStatus
+from neurocards.domain.outcomes import Done, GiveUp, Lost, Outcome, Retry, Snooze, Undelivered
 from neurocards.ports.jobs import JobStore
 from neurocards.ports.queue import Hints
 from neurocards_worker.metrics import WorkerMetrics
@@ -55,6 +56,8 @@ class Settlement:
                 return await self._snoozed(job, outcome)
             case GiveUp():
                 return await self._given_up(job, outcome)
+            case Undelivered():
+                return await self._left_undelivered(job)
             case Lost():
                 return False
 
@@ -110,6 +113,41 @@ class Settlement:
         await self._announce(job, JobStatus.FAILED)
         await self._tidings.failed(job, failure)
         return True
+
+    async def _left_undelivered(self, job: Job) -> bool:
+        """End a job whose video may have been shown: done, as if its user had blocked the bot."""
+        at_delivery = await self._at_delivery(job)
+        if at_delivery is None or not await self._jobs.finish(
+            at_delivery.fence, result_file_id=None, undelivered=True
+        ):
+            return False
+        log.error("deliver.given_up", job_id=str(job.id))
+        await self._announce(job, JobStatus.DONE)
+        return True
+
+    async def _at_delivery(self, job: Job) -> Job | None:
+        """Lead the job to `delivering` from where it stands; there is no shorter way to `done`."""
+        if job.task is None:
+            raise ValueError(f"job {job.id} has no task, so it was never delivered")
+        task, jobs = job.task, self._jobs
+        ways: dict[JobStatus, tuple[JobStatus, Callable[[Fence], Awaitable[bool]]]] = {
+            JobStatus.SCRIPTING: (
+                JobStatus.SUBMITTING,
+                lambda fence: jobs.start_submitting(fence, may_reach_provider=False),
+            ),
+            JobStatus.SUBMITTING: (
+                JobStatus.RENDERING,
+                lambda fence: jobs.store_task(fence, task),
+            ),
+            JobStatus.RENDERING: (JobStatus.FETCHING, jobs.start_fetching),
+            JobStatus.FETCHING: (JobStatus.DELIVERING, jobs.start_delivering),
+        }
+        while job.status in ways:
+            after, write = ways[job.status]
+            if not await write(job.fence):
+                return None
+            job = replace(job, status=after)
+        return job
 
     async def _announce(self, job: Job, status: JobStatus) -> None:
         await self._hints.announce(f"events.job.{status}", str(job.id).encode())

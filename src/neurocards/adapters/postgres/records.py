@@ -78,6 +78,7 @@ def job_of(row: Row) -> Job:
         submissions=row["submissions"],
         submitted_at=row["submitted_at"],
         rendered_at=row["rendered_at"],
+        delivery_began_at=row["delivery_began_at"],
         fallback_sent_at=row["fallback_sent_at"],
         parked_notice_at=row["parked_notice_at"],
     )

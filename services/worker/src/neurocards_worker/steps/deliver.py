@@ -1,8 +1,9 @@
 """Deliver: put the video in the place of the status message, so that it cannot show twice.
 
 An edit may be repeated without harm, so an unknown outcome is repeated until Telegram answers, and
-never refunded. Only where the status message is gone a new message is sent; that it was begun is
-stored before, and after a doubt it is repeated once: twice is better than never, and is counted.
+never refunded; a refusal is, but only where no request before it may have shown the video. Only
+where the status message is gone a new message is sent; that it was begun is stored before, and
+after a doubt it is repeated once: twice is better than never, and is counted.
 """
 
 from __future__ import annotations
@@ -74,12 +75,15 @@ class DeliverStep:
         await self._board.settle(run.job.id)
         pause_s = FIRST_PAUSE_S
         for _ in range(TRIES):
+            shown_before, run.may_be_shown = run.may_be_shown, True
             try:
                 return await self._shown(run, file, video)
             except RecipientGoneError as error:
                 log.info("deliver.undeliverable", job_id=str(run.job.id), reason=error.failure.text)
                 return await self._finish(run, None, undelivered=True)
             except ProviderError as error:
+                if not isinstance(error, OutcomeUnknownError):
+                    run.may_be_shown = shown_before
                 if not _passes(error):
                     return self._refused(run, error)
                 log.warning("deliver.again", job_id=str(run.job.id), reason=error.failure.text)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime
 
 from neurocards.domain.failures import ClassifiedFailure
 from neurocards.domain.jobs import Job
-from neurocards.domain.outcomes import GiveUp, Retry
+from neurocards.domain.outcomes import GiveUp, Outcome, Retry
+from neurocards_worker.delivery_guard import without_refund
 from neurocards_worker.verdicts import verdict, verdict_on_bug
 
 
@@ -34,6 +36,10 @@ class Trouble:
 
     def on_bug(self, error: Exception, job: Job) -> Retry | GiveUp:
         return verdict_on_bug(error, job, jitter=self._jitter(), retry_scale=self._retry_scale)
+
+    def spared(self, outcome: Outcome, job: Job, *, now: datetime) -> Outcome:
+        """Give the outcome of a job whose video may have been shown."""
+        return without_refund(outcome, job, now=now, retry_scale=self._retry_scale)
 
     def _jitter(self) -> float:
         return self._chance.uniform(-1, 1)

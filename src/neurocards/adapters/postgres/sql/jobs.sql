@@ -80,7 +80,9 @@ WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'rendering'
 RETURNING id;
 
 -- name: start_delivering
-UPDATE jobs SET status = 'delivering', fetched_at = coalesce(fetched_at, now())
+UPDATE jobs SET
+    status = 'delivering', fetched_at = coalesce(fetched_at, now()),
+    delivery_began_at = coalesce(delivery_began_at, now())
 WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'fetching'
 RETURNING id;
 
