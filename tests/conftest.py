@@ -8,11 +8,12 @@ servers of its own, so workers never meet.
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import os
+import sys
 import time
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -20,23 +21,19 @@ import asyncpg
 import nats
 import pytest
 import pytest_socket
-from testcontainers.core.container import DockerContainer
 
 from neurocards.adapters.postgres.pool import Database, open_database, set_codecs
 from neurocards.migrate import Migrator, read_migrations
 from neurocards.settings import Database as DatabaseSettings
 from neurocards_sandbox.embedded import NatsServer, PostgresServer
-from neurocards_sandbox.embedded.folders import free_port
 from support.statements import load
 
 ROOT = Path(__file__).parents[1]
-POSTGRES_IMAGE = "postgres:18-alpine"
-NATS_IMAGE = "nats:2.15-alpine"
-READY_WITHIN_S = 60.0
 TEMPLATE_DATABASE = "neurocards_template"
 # Nothing is worth keeping over a crash of the machine; a killed server still loses nothing.
 POSTGRES_SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
 _numbers = itertools.count(1)
+_asyncio_sleep = asyncio.sleep
 
 
 class Server(Protocol):
@@ -58,87 +55,21 @@ class Nats(Server, Protocol):
     async def wipe(self) -> None: ...
 
 
-class ContainerServer(ABC):
-    """A container on a port that stays the same over restarts."""
-
-    def __init__(self, container: DockerContainer, inner_port: int) -> None:
-        self.port = free_port()
-        self.container = container.with_bind_ports(inner_port, self.port)
-        self._created = False
-
-    async def start(self) -> None:
-        if self._created:
-            self.container.get_wrapped_container().start()
-        else:
-            self.container.start()
-            self._created = True
-        deadline = time.monotonic() + READY_WITHIN_S
-        while not await self.is_ready():
-            assert time.monotonic() < deadline, f"{self.container.image} is not ready"
-            await asyncio.sleep(0.2)
-
-    @abstractmethod
-    async def is_ready(self) -> bool: ...
-
-    async def stop(self) -> None:
-        self.container.get_wrapped_container().stop()
-
-    async def kill(self) -> None:
-        self.container.get_wrapped_container().kill()
-
-    async def restart(self) -> None:
-        await self.stop()
-        await self.start()
-
-    def remove(self) -> None:
-        self.container.stop()
-
-
-class PostgresContainer(ContainerServer):
-    def __init__(self) -> None:
-        container = DockerContainer(POSTGRES_IMAGE).with_env("POSTGRES_PASSWORD", "tests")
-        settings = " ".join(f"-c {name}={value}" for name, value in POSTGRES_SETTINGS.items())
-        super().__init__(container.with_command(f"postgres {settings}"), 5432)
-
-    def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres:tests@127.0.0.1:{self.port}/{database}"
-
-    async def is_ready(self) -> bool:
-        try:
-            connection = await asyncpg.connect(self.url(), timeout=2)
-        except (OSError, asyncpg.PostgresError, TimeoutError):
-            return False
-        await connection.close()
-        return True
-
-
-class NatsContainer(ContainerServer):
-    def __init__(self) -> None:
-        super().__init__(DockerContainer(NATS_IMAGE).with_command("-js -sd /data"), 4222)
-
-    @property
-    def url(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
-
-    async def is_ready(self) -> bool:
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            greeting = await asyncio.wait_for(reader.readline(), timeout=2)
-        except (OSError, TimeoutError):
-            return False
-        writer.close()
-        return greeting.startswith(b"INFO")
-
-    async def wipe(self) -> None:
-        self.container.get_wrapped_container().exec_run(["rm", "-rf", "/data/jetstream"])
-        await self.kill()
-        await self.start()
-
-
 def _containers_wanted() -> bool:
     backend = os.environ.get("NEUROCARDS_TEST_BACKEND", "embedded")
     assert backend in {"embedded", "containers"}, f"NEUROCARDS_TEST_BACKEND={backend} is unknown"
     return backend == "containers"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the collector what is imported here for good: aiogram alone is 75 ms of every pass."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -153,7 +84,15 @@ def _no_network_in_unit_tests(
     def refuse(_seconds: float) -> None:
         pytest.fail("a unit test does not sleep: hand a FakeClock in")
 
+    async def refuse_tests(delay: float, result: object = None) -> object:
+        # The loops of the product have paces of their own; a test has none.
+        caller = sys._getframe(1).f_code.co_filename
+        if delay > 0 and "/tests/" in caller:
+            refuse(delay)
+        return await _asyncio_sleep(delay, result)
+
     monkeypatch.setattr(time, "sleep", refuse)
+    monkeypatch.setattr(asyncio, "sleep", refuse_tests)
     pytest_socket.disable_socket(allow_unix_socket=True)
     yield
     pytest_socket.enable_socket()
@@ -163,7 +102,10 @@ def _no_network_in_unit_tests(
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """PostgreSQL 18 for the session; a test that stops or kills it starts it again."""
     if _containers_wanted():
-        container = PostgresContainer()
+        # Imported where it is used: Docker's client is a fifth of a second of every other run.
+        from support.containers import PostgresContainer  # noqa: PLC0415
+
+        container = PostgresContainer(POSTGRES_SETTINGS)
         asyncio.run(container.start())
         yield container
         container.remove()
@@ -178,6 +120,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
     """NATS with JetStream for the session; a test that stops or kills it starts it again."""
     if _containers_wanted():
+        from support.containers import NatsContainer  # noqa: PLC0415
+
         container = NatsContainer()
         asyncio.run(container.start())
         yield container

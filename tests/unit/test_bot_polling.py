@@ -102,7 +102,7 @@ class Telegram(ScriptedTelegram):
         if method.offset is not None:
             self.waiting = [u for u in self.waiting if u["update_id"] >= method.offset]
         if not self.waiting and method.timeout:
-            await asyncio.sleep(0.01)
+            await turns(20)
         return self.waiting[: method.limit]
 
 
@@ -133,8 +133,14 @@ def update(update_id: int, chat_id: int = 1) -> dict[str, Any]:
 
 async def reaching(wanted: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
-        while not wanted():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.001)
+        while not wanted():
+            await turns(1)
+
+
+async def turns(count: int) -> None:
+    """Let everybody else go on, so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 class Run:
@@ -177,7 +183,7 @@ async def test_every_update_is_handled_once_and_confirmed():
 
 async def test_updates_of_a_chat_keep_their_order():
     async def slower_first(update_id: int) -> Applied:
-        await asyncio.sleep(0.01 if update_id == 1 else 0)
+        await turns(50 if update_id == 1 else 1)
         return Applied()
 
     telegram = Telegram([update(number) for number in range(1, 6)])
@@ -188,7 +194,7 @@ async def test_updates_of_a_chat_keep_their_order():
 
 async def test_chats_are_served_at_once_but_no_more_than_allowed():
     async def slow(_update_id: int) -> Applied:
-        await asyncio.sleep(0.005)
+        await turns(50)
         return Applied()
 
     telegram = Telegram([update(number, chat_id=number) for number in range(1, 21)])

@@ -1,0 +1,97 @@
+"""The servers of the tests as containers, for `NEUROCARDS_TEST_BACKEND=containers`.
+
+They may be stopped, killed and started like the embedded ones, on a port that stays theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import asyncpg
+from testcontainers.core.container import DockerContainer
+
+from neurocards_sandbox.embedded.folders import free_port
+
+POSTGRES_IMAGE = "postgres:18-alpine"
+NATS_IMAGE = "nats:2.15-alpine"
+READY_WITHIN_S = 60.0
+
+
+class ContainerServer(ABC):
+    """A container on a port that stays the same over restarts."""
+
+    def __init__(self, container: DockerContainer, inner_port: int) -> None:
+        self.port = free_port()
+        self.container = container.with_bind_ports(inner_port, self.port)
+        self._created = False
+
+    async def start(self) -> None:
+        if self._created:
+            self.container.get_wrapped_container().start()
+        else:
+            self.container.start()
+            self._created = True
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not await self.is_ready():
+            assert time.monotonic() < deadline, f"{self.container.image} is not ready"
+            await asyncio.sleep(0.2)
+
+    @abstractmethod
+    async def is_ready(self) -> bool: ...
+
+    async def stop(self) -> None:
+        self.container.get_wrapped_container().stop()
+
+    async def kill(self) -> None:
+        self.container.get_wrapped_container().kill()
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    def remove(self) -> None:
+        self.container.stop()
+
+
+class PostgresContainer(ContainerServer):
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        container = DockerContainer(POSTGRES_IMAGE).with_env("POSTGRES_PASSWORD", "tests")
+        arguments = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        super().__init__(container.with_command(f"postgres {arguments}"), 5432)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres:tests@127.0.0.1:{self.port}/{database}"
+
+    async def is_ready(self) -> bool:
+        try:
+            connection = await asyncpg.connect(self.url(), timeout=2)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            return False
+        await connection.close()
+        return True
+
+
+class NatsContainer(ContainerServer):
+    def __init__(self) -> None:
+        super().__init__(DockerContainer(NATS_IMAGE).with_command("-js -sd /data"), 4222)
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    async def is_ready(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            greeting = await asyncio.wait_for(reader.readline(), timeout=2)
+        except (OSError, TimeoutError):
+            return False
+        writer.close()
+        return greeting.startswith(b"INFO")
+
+    async def wipe(self) -> None:
+        self.container.get_wrapped_container().exec_run(["rm", "-rf", "/data/jetstream"])
+        await self.kill()
+        await self.start()
