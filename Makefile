@@ -38,6 +38,15 @@ demo: $(STAMP) ## Run the whole product on this machine: http://localhost:8080
 test: $(STAMP) ## Run every test: unit, contract, integration, acceptance
 	$(BIN)/pytest tests/unit -q -n 2
 	$(BIN)/pytest tests --ignore=tests/unit -q -n 2 --dist loadgroup
+	$(MAKE) coverage
+
+# The tests that are about the domain: what only others happen to run is not shown by them.
+DOMAIN_TESTS = $(wildcard $(foreach topic,cron domain forecast scaling schedule staffing,tests/unit/test_$(topic)*.py))
+
+.PHONY: coverage
+coverage: $(STAMP) ## Fail unless the tests take every branch of the domain
+	$(BIN)/coverage run --branch --source=neurocards.domain -m pytest -q $(DOMAIN_TESTS)
+	$(BIN)/coverage report --fail-under=100 --show-missing --skip-covered
 
 .PHONY: test-unit
 test-unit: $(STAMP) ## Run the tests that need neither network nor server
