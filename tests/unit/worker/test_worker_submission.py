@@ -399,3 +399,53 @@ async def test_a_task_id_is_told_though_the_store_is_away_until_the_worker_ends(
     await asyncio.wait({carrying})
 
     assert (f"wake.render.{job_id}", b"task-1") in told
+
+
+async def test_a_store_that_is_away_at_the_key_gate_uses_up_no_try(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    take = bench.world.keys.take
+    outages = [StoreUnavailableError("no free connection")] * 4
+
+    async def away_at_first(*args: Any, **named: Any) -> Any:
+        if outages:
+            raise outages.pop()
+        return await take(*args, **named)
+
+    monkeypatch.setattr(bench.world.keys, "take", away_at_first)
+
+    record = await bench.carry_to_end(await bench.accept())
+
+    assert (record.status, record.tries) == (JobStatus.DONE, 0)
+
+
+async def test_a_store_that_is_away_for_the_template_uses_up_no_try(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    template = bench.world.templates.template
+    outages = [StoreUnavailableError("no free connection")] * 4
+
+    async def away_at_first(template_id: str) -> Any:
+        if outages:
+            raise outages.pop()
+        return await template(template_id)
+
+    monkeypatch.setattr(bench.world.templates, "template", away_at_first)
+
+    record = await bench.carry_to_end(await bench.accept())
+
+    assert (record.status, record.tries) == (JobStatus.DONE, 0)
+
+
+async def test_a_refused_order_is_no_doubt_though_its_key_could_not_be_blocked(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    async def away(*args: Any, **named: Any) -> None:
+        raise StoreUnavailableError((args, named))
+
+    monkeypatch.setattr(bench.world.keys, "block", away)
+    bench.provider.create_errors.append(kie_error(*RATE_LIMIT))
+
+    record = await bench.carry_to_end(await bench.accept())
+
+    assert (record.status, record.orphans) == (JobStatus.DONE, 0)

@@ -21,6 +21,7 @@ log = structlog.get_logger("neurocards_worker")
 
 
 async def _main(settings: WorkerSettings) -> None:
+    structlog.contextvars.bind_contextvars(pool=settings.broker.pool)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -52,6 +52,9 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
                 observe=lambda name, s: common.database_query_seconds.labels(name).observe(s),
             )
         )
+        for state, place in {"used": 0, "idle": 1}.items():
+            gauge = common.database_connections.labels("main", state)
+            gauge.set_function(lambda place=place: database.connections()[place])
         connection = await stack.enter_async_context(
             NatsConnection(settings.broker, name=APPLICATION_NAME, metrics=common)
         )

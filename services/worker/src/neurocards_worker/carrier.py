@@ -8,7 +8,9 @@ import structlog
 
 from neurocards.domain.failures import FailureClass
 from neurocards.domain.jobs import LEASE_LOSSES_MAX
-from neurocards.domain.outcomes import GiveUp, Outcome
+from neurocards.domain.outcomes import GiveUp, Outcome, Snooze
+from neurocards.errors import StoreUnavailableError
+from neurocards_worker.key_gate import STORE_AWAY_REASON, STORE_AWAY_S
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.progress_board import ProgressBoard
@@ -57,6 +59,10 @@ class Carrier:
             return GiveUp(own_failure(FailureClass.UNKNOWN, "lease_losses", text))
         try:
             return await self._through_steps(run)
+        except StoreUnavailableError as error:
+            # Nothing was decided, so it is nobody's failure.
+            log.warning("job.store_away", job_id=str(run.job.id), reason=str(error))
+            return Snooze(STORE_AWAY_S, STORE_AWAY_REASON)
         except Exception as error:
             log.exception("job.bug", job_id=str(run.job.id), status=run.job.status)
             return self._trouble.on_bug(error, run.job)

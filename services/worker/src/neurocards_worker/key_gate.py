@@ -22,6 +22,8 @@ from neurocards_worker.moments import Moments
 WINDOW_FULL_REASON = "window_full"
 ALL_BLOCKED_REASON = "keys_blocked"
 SNOOZE_S = 30.0
+STORE_AWAY_REASON = "store_away"
+STORE_AWAY_S = 5.0
 REGISTER_PAUSE_S = 2.0
 PARKED_LOOK_S = 300.0
 """A parked job looks again after so long at the latest: somebody may have unblocked a key."""
@@ -77,10 +79,21 @@ class KeyGate:
                 return
 
     async def block(self, key: ProviderKey, *, for_s: float, reason: str) -> None:
-        await self._store.block(key.fingerprint, for_s=for_s, reason=reason)
+        """Let a key rest; while PostgreSQL is away its next refusal will."""
+        try:
+            await self._store.block(key.fingerprint, for_s=for_s, reason=reason)
+        except StoreUnavailableError as error:
+            log.warning("key.not_blocked", reason=str(error))
 
     async def take(self) -> ProviderKey | Snooze:
         """Take a key for one order, or tell when to come back."""
+        try:
+            return await self._taken()
+        except StoreUnavailableError as error:
+            log.warning("key.store_away", reason=str(error))
+            return Snooze(STORE_AWAY_S, STORE_AWAY_REASON)
+
+    async def _taken(self) -> ProviderKey | Snooze:
         until = self._moments.monotonic() + self._wait_s_max
         async with self._turn:
             while True:
