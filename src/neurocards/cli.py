@@ -1,4 +1,4 @@
-"""The command `neurocards`: the schema's migrations, and whatever installed packages add.
+"""The command `neurocards`: migrations, scaling plans, and whatever installed packages add.
 
 A package adds commands by the entry point group `neurocards.commands`; a value is a typer app (a
 group of commands) or a function (one command). So the core never imports the demo, and an image
@@ -19,6 +19,7 @@ import typer
 import neurocards
 from neurocards.errors import ConfigurationError, NeurocardsError
 from neurocards.migrate import LOCK_TIMEOUT_S, Migrator, migrations_folder, read_migrations
+from neurocards.replay.cli import scaling
 from neurocards.settings import Database, Loader
 
 COMMANDS_GROUP = "neurocards.commands"
@@ -148,6 +149,7 @@ def build() -> typer.Typer:
         """Neurocards: from a product photo in a chat to a marketing video."""
 
     app.add_typer(migrate, name="migrate")
+    app.add_typer(scaling, name="scaling")
     for entry in sorted(entry_points(group=COMMANDS_GROUP), key=lambda entry: entry.name):
         command = entry.load()
         if isinstance(command, typer.Typer):

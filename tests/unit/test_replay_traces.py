@@ -23,10 +23,10 @@ def test_the_same_seed_gives_the_same_traffic():
 
 
 def test_a_steady_rate_is_poisson():
-    trace = invent(STEADY, days=7, seed=1)
-    hours = [arrivals_between(trace, hour * HOUR_S, (hour + 1) * HOUR_S) for hour in range(168)]
+    trace = invent(STEADY, days=3, seed=1)
+    hours = [arrivals_between(trace, hour * HOUR_S, (hour + 1) * HOUR_S) for hour in range(72)]
     assert statistics.mean(hours) == pytest.approx(300, rel=0.03)
-    assert statistics.pvariance(hours) == pytest.approx(300, rel=0.4)
+    assert statistics.pvariance(hours) == pytest.approx(300, rel=0.5)
 
 
 def test_service_times_scatter_about_their_mean():
@@ -58,15 +58,26 @@ def test_a_series_of_counts_is_scaled_to_jobs(tmp_path: Path):
     path = tmp_path / "counts.csv"
     rows = "".join(f"2014-07-01,{30 if number % 2 else 10}\n" for number in range(336))
     path.write_text("timestamp,value\n" + rows, encoding="utf-8")
-    trace = from_counts(path, jobs_per_week=20_000, period_s=1800, service_s=300, seed=1)
-    assert len(trace) == pytest.approx(20_000, rel=0.03)
+    trace = from_counts(path, Shape(jobs_per_hour=120), period_s=1800, seed=1)
+    assert len(trace) == pytest.approx(120 * 168, rel=0.03)
     assert trace.span_s <= 7 * DAY_S
     busy = sum(at_s % 3600 >= 1800 for at_s in trace.arrivals_s)
     assert busy == pytest.approx(0.75 * len(trace), rel=0.03)
 
 
-def test_what_is_no_series_of_counts_is_refused(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n", "no series of counts"),
+        ("value\nmany\n", "no series of counts"),
+        ("value\n", "has no counts"),
+        ("value\n0\n0\n", "has no counts"),
+        ("value\n-3\n9\n", "some that are none"),
+        ("value\nnan\n", "some that are none"),
+    ],
+)
+def test_what_is_no_series_of_counts_is_refused(tmp_path: Path, text: str, words: str):
     path = tmp_path / "counts.csv"
-    path.write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(TraceError, match=r"counts\.csv is no series of counts"):
-        from_counts(path, jobs_per_week=1, period_s=1800, service_s=300, seed=1)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(TraceError, match=words):
+        from_counts(path, STEADY, period_s=1800, seed=1)

@@ -65,30 +65,36 @@ def invent(shape: Shape, *, days: float, seed: int) -> Trace:
     return Trace.of(jobs)
 
 
-def from_counts(
-    path: Path, *, jobs_per_week: float, period_s: float, service_s: float, seed: int
-) -> Trace:
-    """Scale a series of counts (CSV with a column `value`, one row per `period_s`) to jobs.
+def from_counts(path: Path, shape: Shape, *, period_s: float, seed: int) -> Trace:
+    """Scale a series of counts (CSV with a column `value`, a row per period) to jobs.
 
-    Within a period the arrivals are spread by chance. Raises TraceError.
+    Of the shape only the mean rate and the service times are used. Within a period the arrivals
+    are spread by chance. Raises TraceError.
     """
+    counts = _read_counts(path)
+    chance = random.Random(f"counts {seed}")
+    mean = math.log(shape.service_s) - shape.service_sigma**2 / 2
+    scale = shape.jobs_per_hour / HOUR_S * len(counts) / sum(counts)
+    jobs = []
+    for number, count in enumerate(counts):
+        at_s = number * period_s
+        while count > 0:
+            at_s += chance.expovariate(count * scale)
+            if at_s >= (number + 1) * period_s:
+                break
+            jobs.append((at_s, chance.lognormvariate(mean, shape.service_sigma)))
+    return Trace.of(jobs)
+
+
+def _read_counts(path: Path) -> list[float]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             counts = [float(row["value"]) for row in csv.DictReader(file)]
     except (OSError, KeyError, ValueError) as error:
-        raise TraceError(f"{path} is no series of counts: {error}") from error
-    chance = random.Random(f"counts {seed}")
-    weeks = len(counts) * period_s / (7 * DAY_S)
-    scale = jobs_per_week * weeks / sum(counts)
-    jobs = []
-    for number, count in enumerate(counts):
-        at_s = number * period_s
-        while True:
-            at_s += chance.expovariate(count * scale / period_s) if count > 0 else math.inf
-            if at_s >= (number + 1) * period_s:
-                break
-            jobs.append((at_s, service_s))
-    return Trace.of(jobs)
+        raise TraceError(f"{path} is no series of counts with a column value: {error}") from error
+    if not all(0 <= count < math.inf for count in counts) or not sum(counts) > 0:
+        raise TraceError(f"{path} has no counts, or some that are none")
+    return counts
 
 
 def write_trace(trace: Trace, path: Path) -> None:
