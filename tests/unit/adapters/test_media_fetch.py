@@ -224,3 +224,19 @@ async def test_a_broken_connection_is_a_passing_failure(tmp_path: Path):
 )
 def test_only_addresses_of_the_internet_are_public(address: str, public: bool):  # noqa: FBT001
     assert is_public(address) is public
+
+
+@pytest.mark.parametrize(
+    "location", ["https://[half/v.mp4", "https://a.files.example/\x00.mp4", "https://a:b:c/v.mp4"]
+)
+async def test_an_address_that_is_no_address_is_a_refusal(tmp_path: Path, location: str):
+    error = await refusal(download(), location, tmp_path / "video.mp4")
+    assert (error.failure.source, error.failure.code) == (FailureSource.NEUROCARDS, "bad_address")
+
+
+async def test_a_redirect_to_what_is_no_address_is_a_refusal(tmp_path: Path):
+    def away(request: httpx.Request) -> httpx.Response:
+        return streamed(b"", 302, {"location": "https://[half/v.mp4"})
+
+    error = await refusal(download(away), GOOD, tmp_path / "video.mp4")
+    assert (error.failure.source, error.failure.code) == (FailureSource.NEUROCARDS, "bad_address")

@@ -286,3 +286,25 @@ async def test_one_unknown_task_and_then_an_outage_is_no_lost_task(bench: Worker
     bench.provider.renders.extend([not_sent()] * 10)
 
     assert (await bench.carry(await bench.accept())).status is JobStatus.DONE
+
+
+async def test_a_paid_video_is_waited_for_while_its_host_is_away(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.provider.fetch_errors.extend([not_sent()] * 10)
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.tries) == (JobStatus.DONE, 0)
+    assert bench.clock.now() - record.created_at >= timedelta(minutes=5)
+
+
+async def test_a_host_that_stays_away_ends_the_job_after_its_deadline(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.provider.fetch_errors.extend([not_sent()] * 1000)
+    await bench.carry(job_id)
+    bench.clock.advance(3 * 3600)
+
+    record = await bench.carry_to_end(job_id)
+
+    assert record.status is JobStatus.FAILED
+    assert bench.refunds(job_id) == 1

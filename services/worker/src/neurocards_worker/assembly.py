@@ -189,6 +189,8 @@ class Assembly:
                 self._trouble,
                 work_folder=folder,
                 downloads_at_once=DOWNLOADS_AT_ONCE,
+                retry_scale=self._settings.timings.retry_scale,
+                moments=self._moments,
             ),
             DeliverStep(
                 self.jobs,

@@ -26,6 +26,7 @@ from neurocards.errors import ProviderError
 VIDEO_BYTES_MAX = 50_000_000
 """Telegram takes no larger upload from a bot."""
 REDIRECTS_MAX = 3
+DAMAGED_CODE = "video_damaged"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OK = 200
 _MAGIC = b"ftyp"
@@ -96,14 +97,20 @@ class VideoDownload:
 
     async def _fetch(self, url: str, target: Path) -> None:
         for _ in range(REDIRECTS_MAX + 1):
-            checked = await self._checked(url)
+            try:
+                checked = await self._checked(url)
+            except (httpx.InvalidURL, ValueError):
+                raise _malformed() from None
             try:
                 redirected = await self._attempt(checked, target)
             except (httpx.HTTPError, httpx.StreamError) as error:
                 raise _broken(type(error).__name__) from None
             if redirected is None:
                 return
-            url = urljoin(url, redirected)
+            try:
+                url = urljoin(url, redirected)
+            except ValueError:
+                raise _malformed() from None
         raise _broken(f"more than {REDIRECTS_MAX} redirects")
 
     async def _attempt(self, checked: _Target, target: Path) -> str | None:
@@ -153,7 +160,7 @@ class VideoDownload:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").lower().rstrip("."), parts.port
         except ValueError:
-            raise _refused("the address of the video is malformed", "bad_address") from None
+            raise _malformed() from None
         if f"{parts.scheme}://{parts.netloc}" in self._policy.trusted_origins:
             return _Target(httpx.URL(url), host, parts.netloc)
         if parts.scheme != "https" or parts.username or port not in {None, _HTTPS_PORT}:
@@ -202,12 +209,16 @@ async def _resolve(host: str, port: int) -> Sequence[str]:
 
 def _require_magic(head: bytes, *, whole: bool) -> None:
     if (whole or len(head) >= _MAGIC_END) and head[4:_MAGIC_END] != _MAGIC:
-        raise _broken("the file is not an mp4")
+        raise _broken("the file is not an mp4", code=DAMAGED_CODE)
 
 
-def _broken(text: str, *, http_status: int | None = None) -> ProviderError:
+def _broken(text: str, *, http_status: int | None = None, code: str | None = None) -> ProviderError:
     """What may be better the next time: the host, the network or the file was not well."""
-    return ProviderError(Failure(FailureSource.NETWORK, text=text, http_status=http_status))
+    return ProviderError(Failure(FailureSource.NETWORK, text, http_status, code))
+
+
+def _malformed() -> ProviderError:
+    return _refused("the address of the video is malformed", "bad_address")
 
 
 def _refused(text: str, code: str) -> ProviderError:
