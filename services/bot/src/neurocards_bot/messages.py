@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 from aiogram import Bot
-from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
+from aiogram.exceptions import AiogramError, TelegramBadRequest
 
 from neurocards_bot.screens import Screen
 
@@ -113,7 +113,7 @@ class LateEdits:
         try:
             async with asyncio.timeout(self.AGE_S_MAX):
                 await show(edit.bot, edit.chat_id, edit.message_id, edit.draw())
-        except (TelegramAPIError, TimeoutError) as error:
+        except (AiogramError, TimeoutError) as error:
             log.info("edit.lost", reason=type(error).__name__)
         finally:
             self._free.release()

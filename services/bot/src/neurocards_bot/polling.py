@@ -3,7 +3,8 @@
 aiogram's own polling confirms an update with the next request, before its handler has finished: a
 crash would lose it. Here the offset follows the lowest update that is still being handled, chats
 are served at once but each in its own order, and an update whose handling must be repeated holds
-up its chat only.
+up its chat only. Invariant: no exception of a handler, nor of an answer that cannot be read, ends
+the loop or leaves an update in hand for ever.
 """
 
 from __future__ import annotations
@@ -18,13 +19,12 @@ import structlog
 from aiogram import Bot
 from aiogram.exceptions import (
     AiogramError,
-    TelegramAPIError,
     TelegramConflictError,
     TelegramRetryAfter,
 )
 from aiogram.methods import TelegramMethod
 
-from neurocards_bot.processing import NotAnUpdateError, Repeat, UpdateProcessor
+from neurocards_bot.processing import Applied, NotAnUpdateError, Repeat, UpdateProcessor
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,10 @@ NET_S = 5
 BUSY_PAUSE_S = 0.3
 """Between two looks for new updates while earlier ones are still being handled."""
 BACK_OFF_S_MAX = 30.0
+BUG_PAUSE_S = 5.0
+"""Before an update is tried again whose handling raised what nobody foresaw."""
+BUG_TRIES_MAX = 5
+"""Then it is passed: the processor settles what fails, so this one cannot even be settled."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -129,12 +133,15 @@ class Poller:
             except (AiogramError, TimeoutError) as error:
                 failures += 1
                 await self._back_off(error, failures)
+            except Exception as error:
+                failures += 1
+                log.exception("polling.bug", bot_id=self._bot.id)
+                await self._back_off(error, failures)
         await self._finish()
 
     async def _turn(self) -> None:
         """Fetch what is new and put it into the lanes of its chats."""
-        busy = self._window.size > 0
-        if busy:
+        if self._tasks:
             await asyncio.wait(self._tasks, timeout=BUSY_PAUSE_S, return_when="FIRST_COMPLETED")
         fetched = await self._fetch(timeout_s=0 if self._window.size else WAIT_S)
         if not fetched:
@@ -175,12 +182,17 @@ class Poller:
 
     async def _handle(self, raw: Mapping[str, Any]) -> bool:
         """Repeat until the update is applied; False when the process ends before."""
+        bugs = 0
         while True:
             async with self._slots:
                 try:
                     verdict = await self._processor.process_raw(self._bot, raw)
                 except NotAnUpdateError:
                     return True
+                except Exception:
+                    bugs += 1
+                    log.exception("polling.bug", bot_id=self._bot.id, update_id=raw["update_id"])
+                    verdict = Repeat(BUG_PAUSE_S) if bugs < BUG_TRIES_MAX else Applied()
             if not isinstance(verdict, Repeat):
                 break
             if self._stopping.is_set():
@@ -194,7 +206,7 @@ class Poller:
         """Carry out what a webhook's answer would ask Telegram for; lost without harm."""
         try:
             await self._bot(method)
-        except TelegramAPIError as error:
+        except (AiogramError, TimeoutError) as error:
             log.info("reply.lost", method=method.__api_method__, reason=type(error).__name__)
 
     async def _back_off(self, error: Exception, failures: int) -> None:

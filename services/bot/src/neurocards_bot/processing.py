@@ -23,7 +23,7 @@ import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.exceptions import (
-    TelegramAPIError,
+    AiogramError,
     TelegramForbiddenError,
     TelegramNetworkError,
     TelegramRetryAfter,
@@ -180,7 +180,7 @@ class UpdateProcessor:
                 user = await self._orders.user(sender.id)
                 language = user.language if user else language_of(sender)
                 await bot.send_message(sender.id, self._texts.apology(language, trace_id))
-        except (TelegramAPIError, StoreUnavailableError, TimeoutError) as error:
+        except (AiogramError, StoreUnavailableError, TimeoutError) as error:
             log.info("apology.lost", trace_id=trace_id, reason=type(error).__name__)
 
 
