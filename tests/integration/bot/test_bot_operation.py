@@ -160,6 +160,12 @@ class TestByPolling:
         assert await bot.stop() == 0
         assert "bot.ended" in bot.child.log_tail()
 
+    async def test_every_line_of_the_log_names_the_pool(self, bot: BotProcess):
+        """So that the lines of bot and worker about one job are found together."""
+        lines = bot.child.log_path.read_text(encoding="utf-8").splitlines()
+        assert lines
+        assert [line for line in lines if '"pool": "default"' not in line] == []
+
     async def test_the_token_is_in_no_line_of_the_log(self, bot: BotProcess, person: Person):
         await person.write("/help")
         await person.reads("/balance")

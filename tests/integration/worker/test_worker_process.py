@@ -56,6 +56,8 @@ async def test_probes_and_metrics_tell_of_the_worker(world: WorkerWorld):
     assert (alive.status_code, ready.status_code) == (200, 200)
     assert set(ready.json()["checks"]) == {"postgres", "schema", "nats"}
     assert 'neurocards_runs_total{failure_class="",outcome="Done"} 1.0' in metrics
+    assert 'neurocards_jobs_finished_total{failure_class="",status="done"} 1.0' in metrics
+    assert 'database_connections{pool="main",state="idle"}' in metrics
     assert 'notifications_sent_total{success="true",type="notice"} 1.0' in metrics
     assert "neurocards_worker_slots 20.0" in metrics
     assert 'database_query_seconds_count{query_name="claim_job"}' in metrics

@@ -39,6 +39,7 @@ def main() -> int:
 
 
 async def _until_signal(settings: BotSettings) -> None:
+    structlog.contextvars.bind_contextvars(pool=settings.broker.pool)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

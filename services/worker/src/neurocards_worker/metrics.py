@@ -27,6 +27,12 @@ class WorkerMetrics:
             ["outcome", "failure_class"],
             registry=registry,
         )
+        self.jobs_finished_total = Counter(
+            "neurocards_jobs_finished_total",
+            "Jobs that reached their end, by the end and the class of the failure",
+            ["status", "failure_class"],
+            registry=registry,
+        )
         self.step_seconds = Histogram(
             "neurocards_step_seconds",
             "Duration of the steps of a job",

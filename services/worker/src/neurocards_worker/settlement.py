@@ -156,6 +156,9 @@ class Settlement:
         failure = getattr(outcome, "failure", None)
         failure_class = failure.failure_class.value if failure is not None else ""
         self._metrics.runs_total.labels(type(outcome).__name__, failure_class).inc()
+        if isinstance(outcome, Done | GiveUp):
+            status = JobStatus.DONE if isinstance(outcome, Done) else JobStatus.FAILED
+            self._metrics.jobs_finished_total.labels(status, failure_class).inc()
         if isinstance(outcome, Done) and not outcome.undelivered:
             took_s = (self._moments.now() - job.created_at).total_seconds()
             self._metrics.job_seconds.observe(max(0.0, took_s))
