@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -66,6 +68,23 @@ def test_a_second_run_finds_its_chats_and_balances_again(tmp_path: Path):
         assert _texts(api)[:2] == first
         _say(api, "/balance")
         assert "20" in _until_answered(api, 4)[3]
+
+
+def test_ctrl_c_ends_nothing_that_somebody_else_started(tmp_path: Path):
+    """Even of the same program: a demo that ends is told apart by its processes, not by names."""
+    binary = shutil.which("nats-server", path=str(Path(sys.executable).parent))
+    assert binary is not None
+    other = subprocess.Popen([binary, "-a", "127.0.0.1", "-p", "-1"], stderr=subprocess.DEVNULL)
+    try:
+        with DemoProcess(tmp_path / "data") as demo:
+            pids = demo.children()
+            assert other.pid not in pids
+            assert demo.end(signal.SIGINT) == 0
+            assert survivors(pids) == []
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_nothing_goes_on_running_when_the_supervisor_is_killed(tmp_path: Path):
