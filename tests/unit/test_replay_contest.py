@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from neurocards.domain.scaling_policy import (
     Behavior,
+    Evaluation,
     ForecastMode,
     ForecastRule,
     Headroom,
@@ -120,6 +121,7 @@ def test_a_forecast_is_made_from_earlier_days_only():
         jobs_per_replica=1,
         slo=Objective(wait_s=60),
         forecast=ForecastRule(ForecastMode.AUTO, horizon_s=900),
+        evaluation=Evaluation(interval_s=600),
     )
     trace = invent(Shape(jobs_per_hour=4, bursts_per_day=0), days=3.2, seed=1)
     run, outcome = ours_on(trace, policy)
