@@ -37,7 +37,8 @@ from neurocards_worker.settings import WorkerSettings
 from neurocards_worker.wakes import WAKE_SUBJECTS
 
 APPLICATION_NAME = "neurocards-worker"
-CONNECTIONS_MAX = 100
+CONNECTIONS_MAX = 32
+"""For each of the clients; more would cost time at every request and bring nothing."""
 
 
 async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
@@ -52,9 +53,9 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
                 observe=lambda name, s: common.database_query_seconds.labels(name).observe(s),
             )
         )
-        for state, place in {"used": 0, "idle": 1}.items():
-            gauge = common.database_connections.labels("main", state)
-            gauge.set_function(lambda place=place: database.connections()[place])
+        connections = common.database_connections
+        connections.labels("main", "used").set_function(lambda: database.connections()[0])
+        connections.labels("main", "idle").set_function(lambda: database.connections()[1])
         connection = await stack.enter_async_context(
             NatsConnection(settings.broker, name=APPLICATION_NAME, metrics=common)
         )
