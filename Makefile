@@ -38,7 +38,6 @@ demo: $(STAMP) ## Run the whole product on this machine: http://localhost:8080
 test: $(STAMP) ## Run every test: unit, contract, integration, acceptance
 	$(BIN)/pytest tests/unit -q -n 2
 	$(BIN)/pytest tests --ignore=tests/unit -q -n 2 --dist loadgroup
-	$(MAKE) coverage
 
 # The tests that are about the domain: what only others happen to run is not shown by them.
 DOMAIN_TESTS = $(wildcard $(foreach topic,cron domain forecast scaling schedule staffing,tests/unit/test_$(topic)*.py))
