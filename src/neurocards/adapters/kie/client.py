@@ -174,7 +174,12 @@ async def _repeatable(
 
 
 def _task_id(answer: Answer) -> str:
-    data = replies.envelope_data(answer)
+    try:
+        data = replies.envelope_data(answer)
+    except ProviderError as error:
+        if replies.may_be_of_a_gateway(error.failure):
+            raise OutcomeUnknownError(error.failure) from None
+        raise
     task_id = data.get("taskId") if isinstance(data, dict) else None
     if not isinstance(task_id, str) or not task_id:
         seen = replies.failure("a reply without a task id", http_status=answer.status)

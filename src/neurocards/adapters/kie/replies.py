@@ -17,6 +17,7 @@ from neurocards.ports.providers import Render, RenderState
 
 _OK = 200
 _SERVER_ERROR = 500
+_GATEWAY_CODES = frozenset({"408", "502", "504", "520", "524"})
 _UNKNOWN_TASK_TEXT = "recordinfo is null"
 _PENDING_STATES = frozenset({"waiting", "queuing", "generating"})
 
@@ -37,6 +38,15 @@ def envelope_data(answer: Answer) -> Any:
         text = message_of(envelope)
         raise ProviderError(failure(text, http_status=answer.status, code=code))
     return envelope.get("data")
+
+
+def may_be_of_a_gateway(refusal: Failure) -> bool:
+    """Tell whether a refusal may come from before the service, which may have done the work.
+
+    Envelope 500 over HTTP 200 is the service's own word: it did nothing.
+    """
+    status = refusal.http_status or 0
+    return status >= _SERVER_ERROR or bool({str(status), refusal.code} & _GATEWAY_CODES)
 
 
 def _envelope(answer: Answer) -> dict[str, Any]:
