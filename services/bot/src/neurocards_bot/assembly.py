@@ -25,7 +25,7 @@ from neurocards.adapters.postgres import (
     PostgresTemplateStore,
     open_database,
 )
-from neurocards.adapters.postgres.dialogues import LOCK_POOL_SIZE, LOCK_TIMEOUT_S
+from neurocards.adapters.postgres.dialogues import LOCK_TIMEOUT_S
 from neurocards.cache import AnnouncingBackend, Cache, MemoryBackend
 from neurocards.ports.jobs import TemplateStore
 from neurocards.translations import Translations
@@ -85,7 +85,7 @@ async def open_stores(stack: AsyncExitStack, settings: BotSettings, metrics: Bot
             settings.database,
             application_name="neurocards-bot-locks",
             observe=observe,
-            size=LOCK_POOL_SIZE,
+            size=settings.intake.dialogues_at_once,
             lock_timeout_s=LOCK_TIMEOUT_S,
         )
     )

@@ -58,6 +58,8 @@ class Intake(Concern):
     """Connections to Telegram at once, all bots together."""
     polling_concurrency: int = Field(32, ge=1, le=100)
     """Chats that are served at once in polling mode."""
+    dialogues_at_once: int = Field(16, ge=1, le=100)
+    """Steps of dialogues at once; each holds a connection to PostgreSQL beside `DB_POOL_SIZE`."""
     inbound_per_minute: int = Field(60, ge=0)
     """Messages and presses of one user that are carried out in the long run; a photo counts as
     three, *Confirm* as none; 0 = no limit."""

@@ -13,13 +13,15 @@ from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import load
 from neurocards.ports.orders import DialogueKey
 
-LOCK_POOL_SIZE = 8
 LOCK_TIMEOUT_S = 5.0
 
 
 class PostgresDialogueStore:
     def __init__(self, database: Database, *, locks: Database) -> None:
-        """`locks` is a pool of its own, opened with LOCK_POOL_SIZE and LOCK_TIMEOUT_S."""
+        """`locks` is a pool of its own, opened with LOCK_TIMEOUT_S; its size bounds the steps.
+
+        A step of a dialogue keeps its connection as long as it takes, calls of Telegram included.
+        """
         self._database = database
         self._locks = locks
         self._statements = load("dialogues")
