@@ -127,6 +127,7 @@ CREATE TABLE jobs (
     fetched_at timestamptz,
     delivery_began_at timestamptz,
     finished_at timestamptz,
+    cancelled_by_update bigint,
     undelivered_at timestamptz,
     fallback_sent_at timestamptz,
     parked_notice_at timestamptz,
@@ -162,6 +163,7 @@ COMMENT ON COLUMN jobs.attempt IS 'fencing token: +1 at every claim, never lower
 COMMENT ON COLUMN jobs.leased_by IS 'NULL with a lease that ended: handed over, not lost';
 COMMENT ON COLUMN jobs.enqueued_at IS 'when its message was last put into the outbox';
 COMMENT ON COLUMN jobs.delivery_began_at IS 'set: the video may stand in the chat, no blind refund';
+COMMENT ON COLUMN jobs.cancelled_by_update IS 'the update of the bot that cancelled it: it cancels no other job';
 COMMENT ON COLUMN jobs.tries IS 'failures that count; hand-over, lost lease and parking do not';
 
 CREATE INDEX idx_jobs_tg_user_id ON jobs (tg_user_id, id DESC);
@@ -410,6 +412,36 @@ BEGIN
         RETURN QUERY SELECT jobs.status, false FROM jobs
         WHERE id = p_id AND tg_user_id = p_tg_user_id;
     END IF;
+END
+$$;
+
+-- Cancel the newest job that this user has at this bot, on behalf of one update. Brought again,
+-- the update finds the job that it cancelled, and never another one. No row: there is no job.
+CREATE FUNCTION cancel_newest_job(p_bot_id bigint, p_update_id bigint, p_tg_user_id bigint)
+RETURNS TABLE (job_id uuid, status text, status_message_id bigint, cancelled boolean)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_id uuid;
+    v_refunded boolean;
+BEGIN
+    SELECT id INTO v_id FROM jobs
+    WHERE tg_user_id = p_tg_user_id AND bot_id = p_bot_id AND cancelled_by_update = p_update_id
+        -- Telegram repeats an update for 24 hours, and may use its number again a week later.
+        AND finished_at > now() - interval '48 hours';
+    IF NOT FOUND THEN
+        SELECT id INTO v_id FROM jobs
+        WHERE tg_user_id = p_tg_user_id AND bot_id = p_bot_id
+            AND jobs.status NOT IN ('done', 'failed', 'cancelled')
+        ORDER BY id DESC LIMIT 1;
+        SELECT refunded INTO v_refunded FROM cancel_job(v_id, p_tg_user_id);
+        IF v_refunded THEN
+            UPDATE jobs SET cancelled_by_update = p_update_id WHERE id = v_id;
+        END IF;
+    END IF;
+    RETURN QUERY SELECT id, jobs.status, jobs.status_message_id,
+        jobs.status = 'cancelled' AND coalesce(cancelled_by_update = p_update_id, false)
+    FROM jobs WHERE id = v_id;
 END
 $$;
 

@@ -12,7 +12,7 @@ import pytest
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.orders import AspectRatio, OrderOptions
 from neurocards.ports.jobs import NothingToDo
-from neurocards.ports.orders import AcceptOutcome
+from neurocards.ports.orders import AcceptOutcome, Cancellation
 from neurocards.testing.world import (
     BOT_ID,
     LEASE_S,
@@ -249,17 +249,34 @@ async def test_the_worker_of_a_cancelled_job_can_write_no_more(world: World):
     assert await _balance(world) == 3
 
 
-async def test_the_running_job_is_the_newest_that_has_not_ended(world: World):
-    assert await world.orders.running_job(USER_ID) is None
-    older = await accepted(world)
-    newer = await accepted(world)
-    item = await world.orders.running_job(USER_ID)
-    assert item is not None
-    assert (item.job_id, item.status, item.status_message_id) == (newer, JobStatus.QUEUED, 77)
-    await world.orders.cancel(newer, tg_user_id=USER_ID)
-    item = await world.orders.running_job(USER_ID)
-    assert item is not None
-    assert item.job_id == older
+async def test_the_newest_job_that_has_not_ended_is_cancelled(world: World):
+    assert await world.orders.cancel_newest(BOT_ID, 900, tg_user_id=USER_ID) is None
+    older, newer = await accepted(world), await accepted(world)
+    for update_id, job_id in ((901, newer), (902, older)):
+        answer = await world.orders.cancel_newest(BOT_ID, update_id, tg_user_id=USER_ID)
+        assert answer == Cancellation(job_id, JobStatus.CANCELLED, 77, cancelled=True)
+    assert await world.orders.cancel_newest(BOT_ID, 903, tg_user_id=USER_ID) is None
+    assert await _balance(world) == 3
+
+
+async def test_an_update_that_comes_again_cancels_no_other_job(world: World):
+    older, newer = await accepted(world), await accepted(world)
+    answers = [await world.orders.cancel_newest(BOT_ID, 901, tg_user_id=USER_ID) for _ in range(3)]
+    assert set(answers) == {Cancellation(newer, JobStatus.CANCELLED, 77, cancelled=True)}
+    assert await _balance(world) == 2
+    assert await world.orders.cancel(older, tg_user_id=USER_ID) == (JobStatus.CANCELLED, True)
+
+
+async def test_the_newest_job_of_another_bot_or_user_is_left_alone(world: World):
+    await accepted(world)
+    assert await world.orders.cancel_newest(BOT_ID + 1, 901, tg_user_id=USER_ID) is None
+    assert await world.orders.cancel_newest(BOT_ID, 901, tg_user_id=USER_ID + 1) is None
+
+
+async def test_the_newest_job_is_not_cancelled_once_it_is_at_the_provider(world: World):
+    job = await brought_to(world, JobStatus.RENDERING)
+    answer = await world.orders.cancel_newest(BOT_ID, 901, tg_user_id=USER_ID)
+    assert answer == Cancellation(job.id, JobStatus.RENDERING, 77, cancelled=False)
 
 
 async def test_history_lists_delivered_jobs_newest_first_page_by_page(world: World):

@@ -51,7 +51,6 @@ HOT = [
     ("jobs", "start_fetching", FENCE),
     ("jobs", "finish_job", (JOB_ID, "1", "'delivering'", "'file'", "false")),
     ("jobs", "mark_notice_sent", (JOB_ID,)),
-    ("orders", "running_job", ("7",)),
     ("orders", "history", ("7", "NULL", "10", "NULL")),
     ("orders", "requeue_undelivered", ("7", "1")),
     ("reports", "queue_stats", ()),

@@ -79,7 +79,7 @@ async def _walk_through_orders(world: PostgresWorld) -> None:
     await orders.draft(request.draft_id, tg_user_id=USER_ID)
     await orders.choose(request.draft_id, tg_user_id=USER_ID, caption="x")
     await orders.accept(request)
-    await orders.running_job(USER_ID)
+    await orders.cancel_newest(BOT_ID, 99, tg_user_id=USER_ID)
     await orders.cancel(request.job_id, tg_user_id=USER_ID)
     await orders.history(USER_ID, before=None, limit=5)
     await orders.requeue_undelivered(USER_ID, bot_id=BOT_ID)

@@ -6,14 +6,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiogram.exceptions import TelegramBadRequest
-from aiogram.methods import EditMessageText, GetFile, SendVideo
+from aiogram.exceptions import TelegramBadRequest, TelegramNetworkError
+from aiogram.methods import EditMessageText, GetFile, SendMessage, SendVideo
 
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.orders import AspectRatio, ScriptLanguage
 from neurocards.domain.photos import PhotoFault
 from neurocards.testing.world import carried_to, claimed
-from neurocards_bot.processing import Applied
+from neurocards_bot.processing import Applied, Repeat
 from support.bot_desk import BOT_ID, USER_ID, Desk, membership, message, photo, press
 
 
@@ -358,6 +358,22 @@ class TestCancel:
         (told,) = await desk.says("/cancel")
         assert "уже нельзя" in told
         assert balance(desk) == 2
+
+    async def test_an_update_that_comes_again_is_told_again_but_cancels_no_other_order(
+        self, desk: Desk
+    ):
+        for _ in range(2):
+            await desk.press(await ordered(desk))
+        lost = TelegramNetworkError(method=SendMessage(chat_id=1, text="x"), message="reset")
+        desk.telegram.faults["sendMessage"] = [lost]
+        update = desk.update(message=message(text="/cancel"))
+        before = len(desk.telegram.texts())
+        first = await desk.processor.process_raw(desk.bot, update)
+        second = await desk.processor.process_raw(desk.bot, update)
+        assert (type(first), type(second)) == (Repeat, Applied)
+        assert "стоимость возвращена" in desk.telegram.texts()[before:][-1]
+        ends = [job.status for job in desk.world.database.jobs.values()]
+        assert sorted(ends) == [JobStatus.CANCELLED, JobStatus.QUEUED]
 
     async def test_without_a_job_the_open_order_is_discarded(self, desk: Desk):
         await ordered(desk)

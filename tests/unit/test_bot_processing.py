@@ -89,7 +89,7 @@ async def test_a_bug_is_tried_three_times_then_told_and_passed(
     async def broken(*_arguments: Any, **_named: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(desk.world.orders, "running_job", broken)
+    monkeypatch.setattr(desk.world.orders, "cancel_newest", broken)
     update = desk.update(message=message(text="/cancel"))
     verdicts = [await desk.processor.process_raw(desk.bot, update) for _ in range(TRIES_MAX)]
     assert [type(verdict) for verdict in verdicts] == [Repeat, Repeat, Applied]

@@ -97,6 +97,16 @@ class HistoryItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancellation:
+    """What an update that cancels the newest job came to; `status` is the one after it."""
+
+    job_id: UUID
+    status: JobStatus
+    status_message_id: int
+    cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class QueueStats:
     """`processing` counts live running jobs; `wait_s_mean` is the mean age of the queued ones."""
 
@@ -163,8 +173,13 @@ class OrderStore(Protocol):
         """Give the job's state and whether this call cancelled and refunded it."""
         ...
 
-    async def running_job(self, tg_user_id: int) -> HistoryItem | None:
-        """Find the newest job of the user that has not ended."""
+    async def cancel_newest(
+        self, bot_id: int, update_id: int, *, tg_user_id: int
+    ) -> Cancellation | None:
+        """Cancel the newest job of the user at this bot that has not ended; None without one.
+
+        An update cancels one job at most: brought again, it finds that job and no other.
+        """
         ...
 
     async def history(

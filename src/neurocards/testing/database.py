@@ -58,6 +58,7 @@ class JobRecord:
     error_text: str | None = None
     finished_at: datetime | None = None
     undelivered_at: datetime | None = None
+    cancelled_by_update: int | None = None
     fallback_sent_at: datetime | None = None
     parked_notice_at: datetime | None = None
     notice_sent_at: datetime | None = None

@@ -17,6 +17,7 @@ from neurocards.ports.orders import (
     AcceptRequest,
     Admission,
     AdmissionOutcome,
+    Cancellation,
     Draft,
     HistoryItem,
     QueueStats,
@@ -177,9 +178,21 @@ class MemoryOrderStore:
         self._database.refund(record)
         return record.status, True
 
-    async def running_job(self, tg_user_id: int) -> HistoryItem | None:
-        unfinished = [r for r in self._of(tg_user_id) if not r.status.is_terminal]
-        return _history_item(unfinished[0]) if unfinished else None
+    async def cancel_newest(
+        self, bot_id: int, update_id: int, *, tg_user_id: int
+    ) -> Cancellation | None:
+        mine = [record for record in self._of(tg_user_id) if record.bot_id == bot_id]
+        found = [record for record in mine if record.cancelled_by_update == update_id]
+        if not found:
+            found = [record for record in mine if not record.status.is_terminal]
+        if not found:
+            return None
+        record = found[0]
+        answer = await self.cancel(record.id, tg_user_id=tg_user_id)
+        if answer is not None and answer[1]:
+            record.cancelled_by_update = update_id
+        cancelled = record.cancelled_by_update == update_id
+        return Cancellation(record.id, record.status, record.status_message_id, cancelled)
 
     async def history(
         self, tg_user_id: int, *, before: UUID | None, limit: int, bot_id: int | None = None

@@ -2,7 +2,8 @@
 
 It knows nothing of Telegram's messages. Invariants: a draft's id follows from the update that
 began it, so an update that comes twice makes one draft; the price that a draft carries is the one
-that was shown, and acceptance charges that one; acceptance is one round trip.
+that was shown, and acceptance charges that one; acceptance is one round trip; an update cancels
+one job at most, however often it comes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from neurocards.ports.orders import (
     AcceptOutcome,
     AcceptRequest,
     Draft,
-    HistoryItem,
     OrderStore,
 )
 
@@ -168,12 +168,16 @@ class Ordering:
             case (status, False):
                 return _cancel_refusal(status)
 
-    async def cancel_newest(self, tg_user_id: int) -> tuple[CancelOutcome, HistoryItem | None]:
-        """Cancel the newest job that has not ended; NOT_FOUND when there is none."""
-        job = await self._orders.running_job(tg_user_id)
-        if job is None:
+    async def cancel_newest(
+        self, tg_user_id: int, *, bot_id: int, update_id: int
+    ) -> tuple[CancelOutcome, int | None]:
+        """Cancel the newest job that has not ended, once per update; give its message as well."""
+        found = await self._orders.cancel_newest(bot_id, update_id, tg_user_id=tg_user_id)
+        if found is None:
             return CancelOutcome.NOT_FOUND, None
-        return await self.cancel(job.job_id, tg_user_id), job
+        if found.cancelled:
+            return CancelOutcome.CANCELLED, found.status_message_id
+        return _cancel_refusal(found.status), found.status_message_id
 
 
 def _cancel_refusal(status: JobStatus) -> CancelOutcome:

@@ -17,6 +17,7 @@ from neurocards.ports.orders import (
     AcceptRequest,
     Admission,
     AdmissionOutcome,
+    Cancellation,
     Draft,
     HistoryItem,
     QueueStats,
@@ -145,9 +146,19 @@ class PostgresOrderStore:
         row = await self._database.row(self._statements["cancel"], job_id, tg_user_id)
         return None if row is None else (JobStatus(row["status"]), row["refunded"])
 
-    async def running_job(self, tg_user_id: int) -> HistoryItem | None:
-        row = await self._database.row(self._statements["running_job"], tg_user_id)
-        return None if row is None else history_item_of(row)
+    async def cancel_newest(
+        self, bot_id: int, update_id: int, *, tg_user_id: int
+    ) -> Cancellation | None:
+        statement = self._statements["cancel_newest"]
+        row = await self._database.row(statement, bot_id, update_id, tg_user_id)
+        if row is None:
+            return None
+        return Cancellation(
+            job_id=row["job_id"],
+            status=JobStatus(row["status"]),
+            status_message_id=row["status_message_id"],
+            cancelled=row["cancelled"],
+        )
 
     async def history(
         self, tg_user_id: int, *, before: UUID | None, limit: int, bot_id: int | None = None

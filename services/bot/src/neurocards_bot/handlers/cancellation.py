@@ -6,7 +6,7 @@ from aiogram import Bot, Router
 from aiogram.filters import Command
 from aiogram.fsm.context import FSMContext
 from aiogram.methods import AnswerCallbackQuery
-from aiogram.types import CallbackQuery, Message
+from aiogram.types import CallbackQuery, Message, Update
 
 from neurocards_bot.accounts import Accounts, Customer
 from neurocards_bot.callback_data import CancelJob
@@ -22,17 +22,20 @@ async def cancel_command(
     message: Message,
     *,
     user: Customer,
+    event_update: Update,
     state: FSMContext,
     bot: Bot,
     ordering: Ordering,
     accounts: Accounts,
     order_texts: OrderTexts,
 ) -> None:
-    outcome, job = await ordering.cancel_newest(user.tg_user_id)
-    if outcome is CancelOutcome.CANCELLED and job is not None:
+    outcome, message_id = await ordering.cancel_newest(
+        user.tg_user_id, bot_id=bot.id, update_id=event_update.update_id
+    )
+    if outcome is CancelOutcome.CANCELLED and message_id is not None:
         balance = await accounts.balance(user.tg_user_id)
         told = order_texts.cancelled(user.language, balance)
-        await show(bot, message.chat.id, job.status_message_id, Screen(told))
+        await show(bot, message.chat.id, message_id, Screen(told))
     elif await _discard_open(
         message, user=user, state=state, bot=bot, ordering=ordering, order_texts=order_texts
     ):

@@ -50,11 +50,8 @@ FROM create_job_and_consume_credit($1, $2, $3, $4, $5, $6, $7, $8, make_interval
 -- name: cancel
 SELECT status, refunded FROM cancel_job($1, $2);
 
--- name: running_job
-SELECT id, status, template_id, result_file_id, price_credits, created_at, status_message_id
-FROM jobs
-WHERE tg_user_id = $1 AND status NOT IN ('done', 'failed', 'cancelled')
-ORDER BY id DESC LIMIT 1;
+-- name: cancel_newest
+SELECT job_id, status, status_message_id, cancelled FROM cancel_newest_job($1, $2, $3);
 
 -- name: history
 SELECT id, status, template_id, result_file_id, price_credits, created_at, status_message_id
