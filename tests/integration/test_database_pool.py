@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+import asyncpg
 import pytest
 
 from neurocards.adapters.postgres import PostgresDialogueStore, PostgresOrderStore, open_database
@@ -66,6 +67,29 @@ async def test_postgresql_knows_who_is_connected(opened: Open):
     async with opened() as database:
         name = await database.value(_statement("application_name"))
     assert name == "pool-test"
+
+
+async def test_a_cancelled_transaction_is_cancelled_even_when_its_connection_is_gone(
+    opened: Open, pool: asyncpg.Pool
+):
+    async with opened() as database:
+        begun = asyncio.Event()
+
+        async def hold() -> None:
+            async with database.transaction() as session:
+                await session.value(_statement("one"))
+                begun.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(hold())
+        await begun.wait()
+        assert await pool.fetchval(load("pool")["end_connections"]) == 1
+        while await pool.fetchval(load("pool")["connections"]):  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, GENEROUS_S)
+        assert await database.value(_statement("one")) == 1
 
 
 async def test_jsonb_is_pythons_own_values_in_any_alphabet(opened: Open):

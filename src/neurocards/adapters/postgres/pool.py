@@ -2,7 +2,8 @@
 
 Invariants: only errors of `neurocards.errors` leave it for what can happen in operation; a pool
 without a free connection answers with an error within `acquire_timeout_s`; no session carries a
-state from one user of a connection to the next, which is why none has to be reset.
+state from one user of a connection to the next, which is why none has to be reset; what ends a
+transaction, a cancellation above all, is what leaves it, whatever becomes of its connection.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -91,9 +92,12 @@ class Database:
             connection = await self._pool.acquire(timeout=self._acquire_timeout_s)
         try:
             yield Session(connection, self._observe)
-        finally:
-            with _translated():
+        except BaseException:
+            with suppress(Exception):
                 await self._pool.release(connection)
+            raise
+        with _translated():
+            await self._pool.release(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -105,7 +109,8 @@ class Database:
             try:
                 yield session
             except BaseException:
-                with _translated():
+                # A connection that is gone has nothing to roll back, and must not hide the reason.
+                with suppress(Exception):
                     await transaction.rollback()
                 raise
             with _translated():
