@@ -1,7 +1,8 @@
 """What an outcome does: to the job, to the user, to the message that brought it.
 
-First the commit, then the words, then the acknowledgement; what is lost between two of them is
-made up for by the next worker that sees the message.
+First the commit, then the words, then the acknowledgement. A commit whose message was not
+acknowledged is met by the next worker that sees it, which finds nothing left to do; words that are
+lost between commit and acknowledgement are not said again.
 """
 
 from __future__ import annotations
