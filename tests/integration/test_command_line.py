@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from neurocards import __version__
+from neurocards.migrate import migrations_folder
 
-TITLES = ["0001_initial", "0002_templates"]
+TITLES = sorted(path.name.removesuffix(".up.sql") for path in migrations_folder().glob("*.up.sql"))
 
 
 def _run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -47,7 +48,8 @@ def test_the_schema_is_brought_up_shown_checked_and_taken_down(empty_database_ur
     assert refused.returncode == 2
     assert "--yes" in refused.stderr
     down = _run("migrate", "down", "--to", "1", "--yes", **address)
-    assert down.stdout == "undone 0002_templates\nthe schema is at 1\n"
+    undone = [f"undone {title}" for title in reversed(TITLES[1:])]
+    assert down.stdout.splitlines() == [*undone, "the schema is at 1"]
 
 
 def test_all_faults_of_the_configuration_come_in_one_message():

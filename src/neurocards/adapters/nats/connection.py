@@ -58,6 +58,7 @@ class NatsConnection:
         self._listeners: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> Self:
+        self._require_credentials()
         self._supervisor = asyncio.create_task(self._supervise(), name="nats-connection")
         waiting = asyncio.create_task(self._connected_once.wait())
         await asyncio.wait(
@@ -106,6 +107,13 @@ class NatsConnection:
         """Call `listener` after each connect and reconnect; give the function that ends this."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def _require_credentials(self) -> None:
+        """Refuse a file that cannot be read now: the client would look for it again for ever."""
+        credentials = self._settings.nats_credentials_file
+        if credentials is not None and not credentials.is_file():
+            fault = f"NEUROCARDS_NATS_CREDENTIALS_FILE: there is no file {credentials}"
+            raise ConfigurationError(fault)
 
     async def _supervise(self) -> None:
         while True:
