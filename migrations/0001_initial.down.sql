@@ -1,5 +1,6 @@
 -- Never run by itself: it drops every order and every credit.
 DROP FUNCTION take_provider_key(text[], interval, integer);
+DROP FUNCTION cancel_newest_job(bigint, bigint, bigint);
 DROP FUNCTION cancel_job(uuid, bigint);
 DROP FUNCTION fail_job(uuid, integer, text, text, text, text);
 DROP FUNCTION create_job_and_consume_credit(

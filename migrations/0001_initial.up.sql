@@ -198,11 +198,11 @@ RETURN (rpad(
 ))::uuid;
 
 -- Make the partitions of this month and the next ones; tell how many were made. Rows that fell
--- into the default partition meanwhile move to where they belong.
+-- into the default partition meanwhile move to where they belong. Bounded, since a process may
+-- call it: nobody makes a table for every month of a century.
 CREATE FUNCTION ensure_job_partitions(
     p_months_ahead integer DEFAULT 3, p_now timestamptz DEFAULT now()
-) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     v_month timestamp := date_trunc('month', p_now AT TIME ZONE 'UTC');
     v_name text;
@@ -210,6 +210,11 @@ DECLARE
     v_to uuid;
     v_made integer := 0;
 BEGIN
+    IF p_months_ahead NOT BETWEEN 0 AND 12
+        OR p_now NOT BETWEEN now() - interval '10 years' AND now() + interval '10 years'
+    THEN
+        RAISE EXCEPTION 'no partitions are made so far from now: % + % months', p_now, p_months_ahead;
+    END IF;
     PERFORM pg_advisory_xact_lock(hashtext('neurocards.ensure_job_partitions'));
     IF to_regclass('jobs_' || to_char(v_month + make_interval(months => p_months_ahead), 'YYYY_MM'))
         IS NOT NULL
@@ -504,11 +509,40 @@ BEGIN
 END
 $$;
 
+-- Money moves and tables are made in these functions only, with the rights of the owner of the
+-- schema. Their search path is fixed: a temporary table of the caller cannot stand in for a real
+-- one. By default everybody may call a function; these are for the roles that are named below.
+DO $$
+DECLARE
+    v_function regproc;
+BEGIN
+    FOREACH v_function IN ARRAY ARRAY[
+        'book_credits', 'welcome_user', 'create_job_and_consume_credit', 'fail_job', 'cancel_job',
+        'cancel_newest_job', 'ensure_job_partitions'
+    ]::regproc[] LOOP
+        EXECUTE format(
+            'ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp',
+            v_function, current_schema()
+        );
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', v_function);
+    END LOOP;
+END
+$$;
+
 -- What each process may do. The roles are made where the migrating user may make roles; in
--- other places an administrator makes them first. Nobody may change the ledger.
+-- other places an administrator makes them first. Nobody may change the ledger, and no process
+-- writes into it, into a balance, or into what an order costs and whose it is.
 DO $$
 DECLARE
     v_role text;
+    v_progress text := (
+        SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+        WHERE attrelid = 'jobs'::regclass AND attnum > 0 AND NOT attisdropped
+            AND attname NOT IN (
+                'id', 'tg_user_id', 'bot_id', 'pool', 'template_id', 'options', 'photo_file_id',
+                'caption', 'language', 'chat_id', 'price_credits', 'created_at'
+            )
+    );
 BEGIN
     IF (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user) THEN
         FOREACH v_role IN ARRAY ARRAY['neurocards_bot', 'neurocards_worker', 'neurocards_operator']
@@ -523,22 +557,22 @@ BEGIN
         END LOOP;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'neurocards_bot') THEN
-        GRANT SELECT, INSERT, UPDATE ON users TO neurocards_bot;
-        GRANT SELECT, INSERT ON ledger TO neurocards_bot;
-        GRANT SELECT ON templates, provider_keys TO neurocards_bot;
+        GRANT SELECT, UPDATE (language, blocked_at, updated_at) ON users TO neurocards_bot;
+        GRANT SELECT ON ledger, templates, provider_keys TO neurocards_bot;
         GRANT SELECT, INSERT, UPDATE, DELETE ON dialogues, updates, drafts TO neurocards_bot;
-        GRANT SELECT, INSERT, UPDATE ON jobs TO neurocards_bot;
+        GRANT SELECT ON jobs TO neurocards_bot;
+        EXECUTE format('GRANT UPDATE (%s) ON jobs TO neurocards_bot', v_progress);
         GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO neurocards_bot;
+        GRANT EXECUTE ON FUNCTION welcome_user, create_job_and_consume_credit, cancel_job,
+            cancel_newest_job, fail_job, ensure_job_partitions TO neurocards_bot;
         IF to_regclass('schema_migrations') IS NOT NULL THEN
             GRANT SELECT ON schema_migrations TO neurocards_bot;
         END IF;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'neurocards_worker') THEN
-        GRANT SELECT, UPDATE ON jobs TO neurocards_worker;
-        -- Just enough of a user for a refund.
-        GRANT SELECT (tg_user_id, balance), UPDATE (balance, updated_at) ON users
-            TO neurocards_worker;
-        GRANT SELECT, INSERT ON ledger TO neurocards_worker;
+        GRANT SELECT ON jobs TO neurocards_worker;
+        EXECUTE format('GRANT UPDATE (%s) ON jobs TO neurocards_worker', v_progress);
+        GRANT EXECUTE ON FUNCTION fail_job TO neurocards_worker;
         -- A job that is handed over goes back into it; RETURNING and reading are the relay's.
         GRANT INSERT ON outbox TO neurocards_worker;
         GRANT SELECT ON templates TO neurocards_worker;

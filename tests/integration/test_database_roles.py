@@ -10,6 +10,7 @@ import pytest
 
 from neurocards.adapters.postgres import Database, JobReports
 from neurocards.adapters.postgres.pool import set_codecs
+from neurocards.adapters.postgres.statements import load as product_statements
 from neurocards.domain.inbound import PHOTO_COST, InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
@@ -60,6 +61,7 @@ async def test_a_bot_can_do_all_of_its_work(world_of: WorldOf, pool: asyncpg.Poo
     async with world_of(BOT) as world:
         job_id = await accepted(world)
         assert await world.orders.cancel(job_id, tg_user_id=USER_ID) == (JobStatus.CANCELLED, True)
+        await world.orders.cancel_newest(BOT_ID, 99, tg_user_id=USER_ID)
         await drafted(world)
         await accepted(world)
         await world.orders.set_blocked(USER_ID, blocked=True)
@@ -107,10 +109,11 @@ async def test_a_worker_can_do_all_of_its_work(
 
 
 FORBIDDEN = load("roles")
+FACTS = load("role_facts")
 ROLES = {"bot": BOT, "worker": WORKER, "operator": OPERATOR}
 
 
-@pytest.mark.parametrize("name", [name for name in FORBIDDEN if not name.startswith("owner_")])
+@pytest.mark.parametrize("name", [name for name in FORBIDDEN if name.partition("_")[0] in ROLES])
 async def test_what_a_role_does_not_need_it_may_not_do(world_of: WorldOf, name: str):
     async with world_of(ROLES[name.partition("_")[0]]) as world:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -126,5 +129,31 @@ async def test_not_even_the_owner_changes_the_ledger(database: Database, pool: a
             await pool.execute(statement)
 
 
+async def test_functions_with_the_owner_s_rights_are_closed_and_trust_no_search_path(
+    pool: asyncpg.Pool,
+):
+    assert await pool.fetchval(FACTS["functions_of_the_owner"]) >= 7
+    assert await pool.fetch(FACTS["open_functions_of_the_owner"]) == []
+
+
+async def test_a_worker_cannot_raise_a_refund_with_a_table_of_his_own(
+    world_of: WorldOf, database: Database, pool: asyncpg.Pool
+):
+    job = await brought_to(PostgresWorld(database, pool), JobStatus.SCRIPTING)
+    async with world_of(WORKER) as world, world.pool.acquire() as connection:
+        for name in ("shadow_of_the_jobs", "shadow_of_a_job", "shadow_of_a_price"):
+            await connection.execute(FORBIDDEN[name])
+        fail = product_statements("jobs")["fail_job"].sql
+        arguments = (job.id, job.attempt, job.status, "UNKNOWN", "x", "x")
+        assert await connection.fetchval(fail, *arguments)
+    assert await pool.fetchval(FACTS["balance"]) == 3
+
+
+async def test_no_bot_makes_partitions_without_end(world_of: WorldOf):
+    async with world_of(BOT) as world:
+        with pytest.raises(asyncpg.RaiseError, match="so far from now"):
+            await world.pool.execute(FACTS["far_partitions"])
+
+
 async def test_no_role_is_a_superuser_or_can_log_in_by_itself(pool: asyncpg.Pool):
-    assert await pool.fetch(load("role_facts")["powerful_roles"]) == []
+    assert await pool.fetch(FACTS["powerful_roles"]) == []
