@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -75,17 +76,28 @@ class OrderBook:
 
 async def upload_photo(stage: Stage) -> str:
     """Store the photo at the Telegram simulator; give its file id for this bot."""
+    sent = await _upload(stage, "photo", photo())
+    return str(sent["photo"][-1]["file_id"])
+
+
+async def upload_no_photo(stage: Stage) -> str:
+    """The same with a file that is none: a worker refuses it as soon as it looks at it."""
+    sent = await _upload(stage, "document", b"no photo at all")
+    return str(sent["document"]["file_id"])
+
+
+async def _upload(stage: Stage, kind: str, content: bytes) -> Any:
     user_id = 100_000_000
     telegram = stage.programs["telegram"].url
     chats = {"token": BOT_TOKEN, "first_user": user_id, "count": 1, "text": "Hello"}
     await stage.post(f"{telegram}/bench/chats", chats)
     answer = await stage.http.post(
-        f"{telegram}/bot{BOT_TOKEN}/sendPhoto",
+        f"{telegram}/bot{BOT_TOKEN}/send{kind.capitalize()}",
         data={"chat_id": str(user_id)},
-        files={"photo": ("photo.jpg", photo(), "image/jpeg")},
+        files={kind: (f"{kind}.jpg", content, "image/jpeg")},
     )
     answer.raise_for_status()
-    return str(answer.json()["result"]["photo"][-1]["file_id"])
+    return answer.json()["result"]
 
 
 @cache
