@@ -37,6 +37,7 @@ from neurocards.domain.scaling_policy import (
     WaitStep,
 )
 from neurocards.domain.schedule import Schedule
+from neurocards.errors import ConfigurationError
 from neurocards.scaling_fields import Fields
 
 API_VERSION = "neurocards.io/v1alpha1"
@@ -45,7 +46,7 @@ JOBS_PER_REPLICA_MAX = 10_000
 _FACTOR = re.compile(r"0(?:\.\d{1,3})?")
 
 
-class PolicyError(ValueError):
+class PolicyError(ConfigurationError):
     """A document that is no policy; `faults` names each field, the message lists them all."""
 
     def __init__(self, faults: tuple[PolicyFault, ...]) -> None:

@@ -20,9 +20,9 @@ QUIET_STEP_MS = 5_000
 HABIT_STEP_MS = 60_000
 LATE_STEP_PPM = 80_000
 """By how much, in the logarithm, one late start raises the price of the next."""
-AIM_PERCENT = 90
+AIM_PERCENT = 97
 """Which part of the late starts that the objective allows is aimed at; the rest is reserve."""
-PRICE_LEAST_S, PRICE_MOST_S = 30.0, 6000.0
+PRICE_LEAST_S, PRICE_MOST_S = 1.0, 20_000.0
 _PRICE_LEAST = round(math.log(PRICE_LEAST_S) * PPM)
 _PRICE_MOST = round(math.log(PRICE_MOST_S) * PPM)
 _PRICE_FIRST = round(math.log(PRICE_FIRST_S) * PPM)

@@ -20,7 +20,7 @@ PERMILLE = 1000
 
 @dataclass(frozen=True, slots=True)
 class PolicyFault:
-    """One thing that is wrong: `field` is its path in the spec, `problem` a clause about it."""
+    """One thing that is wrong: `field` is its path, `problem` a clause about it."""
 
     field: str
     problem: str
@@ -182,7 +182,7 @@ class ScalingPolicy:
         """What contradicts itself; the shape of each value is the reader's matter."""
         index = {schedule.name: place for place, schedule in enumerate(self.schedules)}
         found = [
-            PolicyFault(f"schedules[{index[fault.schedule]}].{fault.field}", fault.problem)
+            PolicyFault(f"spec.schedules[{index[fault.schedule]}].{fault.field}", fault.problem)
             for fault in self.timetable.faults
         ]
         return (*_replica_faults(self.replicas), *_schedule_faults(self), *found)
@@ -191,10 +191,10 @@ class ScalingPolicy:
 def _replica_faults(replicas: Replicas) -> list[PolicyFault]:
     found: list[PolicyFault] = []
     if replicas.min > replicas.max:
-        found.append(PolicyFault("replicas.min", f"is above replicas.max ({replicas.max})"))
+        found.append(PolicyFault("spec.replicas.min", f"is above max ({replicas.max})"))
     elif not replicas.min <= replicas.base <= replicas.max:
         span = f"{replicas.min}-{replicas.max}"
-        found.append(PolicyFault("replicas.base", f"is outside min-max ({span})"))
+        found.append(PolicyFault("spec.replicas.base", f"is outside min-max ({span})"))
     return found
 
 
@@ -202,7 +202,7 @@ def _schedule_faults(policy: ScalingPolicy) -> list[PolicyFault]:
     found: list[PolicyFault] = []
     names: set[str] = set()
     for place, schedule in enumerate(policy.schedules):
-        path = f"schedules[{place}]"
+        path = f"spec.schedules[{place}]"
         if schedule.name in names:
             found.append(PolicyFault(f"{path}.name", f"{schedule.name!r} is there already"))
         names.add(schedule.name)

@@ -27,7 +27,7 @@ from neurocards.domain.staffing import ready_slots, slots_for
 
 FORECAST_PERCENTILE = 95
 FORECAST_WAIT_S = 60.0
-PRICE_FIRST_S = 300.0
+PRICE_FIRST_S = 600.0
 PPM = 1_000_000
 
 
