@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import pytest
 
 from neurocards.domain.jobs import JobStatus
-from neurocards.ports.queue import OutboxMessage
+from neurocards.ports.queue import OutboxMessage, OverdueJob
 from neurocards.testing.world import (
+    BOT_ID,
     LEASE_S,
     USER_ID,
     World,
@@ -20,6 +21,7 @@ from neurocards.testing.world import (
 )
 
 UNSEEN_S = 60.0
+DEADLINE_S = 3 * 3600.0
 
 
 async def _enqueue(world: World) -> int:
@@ -160,3 +162,59 @@ async def test_when_the_broker_lost_its_memory_every_unfinished_job_is_announced
     await world.pass_time(601)
     assert await world.outbox.enqueue_due(batch=9, unseen_s=10_000) >= 1
     assert (await claimed(world, postponed.id)).status is JobStatus.SCRIPTING
+
+
+async def test_an_order_that_nobody_began_until_its_deadline_is_refunded(world: World):
+    job_id = await accepted(world)
+    await world.pass_time(DEADLINE_S)
+    assert list(await world.outbox.end_overdue(batch=9, grace_s=60)) == []
+    await world.pass_time(61)
+    (ended,) = await world.outbox.end_overdue(batch=9, grace_s=60)
+    assert ended == OverdueJob(job_id, BOT_ID, USER_ID, 77, "ru")
+    assert list(await world.outbox.end_overdue(batch=9, grace_s=60)) == []
+    assert (await world.stored(job_id)).status is JobStatus.FAILED
+    assert await _booked(world) == [3, -1, 1]
+
+
+async def test_a_parked_order_has_the_same_deadline(world: World):
+    job = await claimed(world, await accepted(world))
+    await world.jobs.postpone(job.fence, after_s=10 * DEADLINE_S, reason="every key rests")
+    await world.pass_time(2 * DEADLINE_S)
+    assert [ended.job_id for ended in await world.outbox.end_overdue(batch=9, grace_s=60)] == [
+        job.id
+    ]
+
+
+@pytest.mark.parametrize("status", [JobStatus.SCRIPTING, JobStatus.SUBMITTING])
+async def test_an_overdue_job_in_the_hands_of_a_worker_is_left_to_him(
+    world: World, status: JobStatus
+):
+    await brought_to(world, status)
+    await world.pass_time(2 * DEADLINE_S)
+    assert list(await world.outbox.end_overdue(batch=9, grace_s=60)) == []
+
+
+@pytest.mark.parametrize("status", [JobStatus.SUBMITTING, JobStatus.RENDERING])
+async def test_an_overdue_job_that_a_provider_may_have_is_left_to_a_worker(
+    world: World, status: JobStatus
+):
+    job = await brought_to(world, status)
+    await world.jobs.postpone(job.fence, after_s=1, reason="later")
+    await world.pass_time(2 * DEADLINE_S)
+    assert list(await world.outbox.end_overdue(batch=9, grace_s=60)) == []
+
+
+async def test_reapers_at_once_refund_every_overdue_order_once(world: World):
+    jobs = {await accepted(world, user_id=USER_ID + number % 3) for number in range(9)}
+    await world.pass_time(2 * DEADLINE_S)
+    rounds = await asyncio.gather(
+        *(world.outbox.end_overdue(batch=9, grace_s=60) for _ in range(4))
+    )
+    ended = [job.job_id for each in rounds for job in each]
+    assert len(ended) == 9
+    assert set(ended) == jobs
+
+
+async def _booked(world: World) -> list[int]:
+    account = f"user:{USER_ID}"
+    return [entry.amount for entry in await world.ledger() if entry.account == account]

@@ -33,6 +33,7 @@ from support.statements import load
 BOT = "neurocards_bot"
 WORKER = "neurocards_worker"
 OPERATOR = "neurocards_operator"
+DAY_S = 24 * 3600.0
 WorldOf = Callable[[str], AbstractAsyncContextManager[PostgresWorld]]
 
 
@@ -72,6 +73,9 @@ async def test_a_bot_can_do_all_of_its_work(world_of: WorldOf, pool: asyncpg.Poo
         assert len(await taken_messages(world)) == 2
         await world.outbox.enqueue_all()
         await world.outbox.enqueue_due(batch=1, unseen_s=0)
+        await accepted(world)
+        await PostgresWorld(Database(pool), pool).pass_time(10 * DAY_S)
+        assert len(await world.outbox.end_overdue(batch=9, grace_s=60)) == 2
         limit = InboundLimit(60, PHOTO_COST)
         for update_id in (1, 2):
             await world.orders.admit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import SimpleNamespace
 from typing import cast
 from uuid import UUID
@@ -24,7 +24,7 @@ from neurocards.adapters.postgres import (
     PostgresOutbox,
 )
 from neurocards.domain.jobs import JobStatus
-from neurocards.ports.queue import Delivery
+from neurocards.ports.queue import Delivery, OverdueJob
 from neurocards.settings import Broker
 from neurocards.telemetry.metrics import CommonMetrics
 from neurocards.testing.world import World, accepted, brought_to
@@ -38,6 +38,10 @@ from support.statements import load
 SQL = load("outbox_relay")
 BOUND_S = 30.0
 NEVER_S = 3600.0
+
+
+async def _tell_nobody(_jobs: Sequence[OverdueJob]) -> None:
+    pass
 
 
 class Replica:
@@ -62,6 +66,7 @@ class Replica:
             metrics=outbox_metrics,
             every_s=NEVER_S,
             unseen_s=NEVER_S,
+            tell_overdue=_tell_nobody,
         )
         connection.on_connected(self.relay.broker_is_back)
         connection.on_connected(self.reaper.wake)

@@ -57,6 +57,7 @@ HOT = [
     ("reports", "job_timeline", (JOB_ID,)),
     ("outbox", "enqueue_due", ("100", "60")),
     ("outbox", "enqueue_all", ()),
+    ("outbox", "end_overdue", ("100", "60")),
 ]
 
 

@@ -125,6 +125,7 @@ async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> No
     assert (await PostgresOutbox(database).depth())[0] > 0
     await taken_messages(world)
     await world.outbox.ensure_partitions()
+    await world.outbox.end_overdue(batch=9, grace_s=60)
     await world.outbox.forget_updates(older_than_s=0, batch=9)
     await world.outbox.forget_inbound_buckets(batch=9)
     reports = JobReports(database)

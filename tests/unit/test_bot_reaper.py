@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.errors import StoreUnavailableError
+from neurocards.ports.queue import OverdueJob
 from neurocards.testing.clock import START, FakeClock
 from neurocards.testing.outbox import MemoryOutbox
 from neurocards.testing.queue import MemoryBroker
@@ -27,6 +30,7 @@ from neurocards_bot.reaper import (
     BUCKETS_BATCH,
     HOUSEKEEPING_AGAIN_S,
     HOUSEKEEPING_S,
+    OVERDUE_BATCH,
     UPDATES_BATCH,
     Decision,
     Memory,
@@ -70,6 +74,7 @@ class Desk:
         self.broker = MemoryBroker()
         self.broker.created = OLD
         self.wakes = 0
+        self.told: list[UUID] = []
         self.registry = CollectorRegistry()
         self.reaper = Reaper(
             self.outbox,
@@ -79,7 +84,11 @@ class Desk:
             metrics=OutboxMetrics(self.registry),
             every_s=3600.0,
             unseen_s=UNSEEN_S,
+            tell_overdue=self._told,
         )
+
+    async def _told(self, jobs: Sequence[OverdueJob]) -> None:
+        self.told += [job.job_id for job in jobs]
 
     def _count_wake(self) -> None:
         self.wakes += 1
@@ -236,3 +245,15 @@ def test_what_the_age_of_the_stream_tells(
 ):
     decision = decide(Memory(known, housekeeping_due_s=10.0), Observation(START, 5.0, created))
     assert decision == Decision(bool(reason), keep_house=False, reason=reason)
+
+
+async def test_orders_that_nobody_began_in_time_are_ended_without_any_worker_and_told():
+    desk = Desk()
+    jobs = [await accepted(desk.world, user_id=number) for number in range(1, OVERDUE_BATCH + 3)]
+    await desk.reaper.round()
+    assert desk.told == []
+    desk.clock.advance(24 * 3600.0)
+    await desk.reaper.round()
+    assert sorted(desk.told) == sorted(jobs)
+    assert desk.reaped("overdue") == len(jobs)
+    assert {user.balance for user in desk.world.database.users.values()} == {3}

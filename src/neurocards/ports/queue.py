@@ -16,6 +16,17 @@ class OutboxMessage:
     pool: str
 
 
+@dataclass(frozen=True, slots=True)
+class OverdueJob:
+    """An order that nobody began in time, and where its user can be told."""
+
+    job_id: UUID
+    bot_id: int
+    chat_id: int
+    status_message_id: int
+    language: str
+
+
 class Outbox(Protocol):
     async def relay(
         self,
@@ -35,6 +46,13 @@ class Outbox(Protocol):
 
     async def enqueue_all(self) -> int:
         """Put every job in it that is due or at work: the broker has lost its memory."""
+        ...
+
+    async def end_overdue(self, *, batch: int, grace_s: float) -> Sequence[OverdueJob]:
+        """Fail and refund queued jobs that are `grace_s` past their deadline; tell which.
+
+        Never one that a provider may be working on: that is a worker's to look for.
+        """
         ...
 
     async def ensure_partitions(self) -> int: ...

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 
-from neurocards.ports.queue import OutboxMessage
+from neurocards.domain.jobs import JobStatus
+from neurocards.ports.queue import OutboxMessage, OverdueJob
 from neurocards.testing.database import JobRecord, MemoryDatabase
 
 
@@ -50,6 +51,31 @@ class MemoryOutbox:
         for record in due:
             self._database.announce(record)
         return len(due)
+
+    async def end_overdue(self, *, batch: int, grace_s: float) -> Sequence[OverdueJob]:
+        latest = self._database.clock.now() - timedelta(seconds=grace_s)
+        overdue = [
+            record
+            for record in self._unfinished()
+            if record.status is JobStatus.QUEUED
+            and record.deadline_at <= latest
+            and record.task is None
+            and not record.submissions
+            and record.delivery_began_at is None
+        ][:batch]
+        for record in overdue:
+            self._database.end(record, JobStatus.FAILED)
+            self._database.refund(record)
+        return [
+            OverdueJob(
+                record.id,
+                record.bot_id,
+                record.chat_id,
+                record.status_message_id,
+                record.language,
+            )
+            for record in overdue
+        ]
 
     async def ensure_partitions(self) -> int:
         return 0

@@ -20,6 +20,8 @@ from neurocards_bot.http.webhook import webhook_routes
 from neurocards_bot.lifecycle import run_until
 from neurocards_bot.messages import LateEdits
 from neurocards_bot.metrics import BotMetrics
+from neurocards_bot.order_texts import OrderTexts
+from neurocards_bot.overdue_notice import OverdueNotice
 from neurocards_bot.processing import UpdateProcessor
 from neurocards_bot.registration import Registration
 from neurocards_bot.settings import BotSettings
@@ -39,7 +41,12 @@ async def run(settings: BotSettings, stop: asyncio.Event) -> None:
         await stack.enter_async_context(queue)
         cache = await assembly.open_cache(stack, queue, metrics, clock)
         bots = assembly.open_bots(stack, settings, metrics)
-        relay, reaper = assembly.make_outbox_loops(settings, stores.outbox, queue, clock, metrics)
+        notice = OverdueNotice(
+            bots, OrderTexts(translations, support_handle=settings.offer.support_handle)
+        )
+        relay, reaper = assembly.make_outbox_loops(
+            settings, stores.outbox, queue, clock, metrics, tell_overdue=notice.tell
+        )
         dispatcher = assembly.make_dispatcher(
             settings,
             stores=stores,

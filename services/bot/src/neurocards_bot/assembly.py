@@ -45,7 +45,7 @@ from neurocards_bot.photo_texts import PhotoTexts
 from neurocards_bot.photos import PhotoIntake
 from neurocards_bot.polling import Poller
 from neurocards_bot.processing import UpdateProcessor
-from neurocards_bot.reaper import Reaper
+from neurocards_bot.reaper import Reaper, TellOverdue
 from neurocards_bot.registration import Registration
 from neurocards_bot.relay import Relay
 from neurocards_bot.settings import BotSettings, Mode
@@ -173,6 +173,8 @@ def make_outbox_loops(
     queue: NatsConnection,
     clock: SystemClock,
     metrics: BotMetrics,
+    *,
+    tell_overdue: TellOverdue,
 ) -> tuple[Relay, Reaper]:
     timings = settings.timings
     stream = JobStream(queue, settings.broker, ack_wait_s=timings.ack_wait_s, metrics=metrics)
@@ -187,6 +189,7 @@ def make_outbox_loops(
         metrics=counters,
         every_s=timings.reaper_s,
         unseen_s=timings.unseen_s,
+        tell_overdue=tell_overdue,
     )
     stream.on_made(reaper.wake)
     queue.on_connected(reaper.wake)

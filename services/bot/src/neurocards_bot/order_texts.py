@@ -144,6 +144,13 @@ class OrderTexts:
             credits=credits_in_words(self._say, language, balance),
         )
 
+    def overdue(self, language: str) -> str:
+        return self._say.text(
+            language,
+            "<b>The video could not be made in time</b>, too many orders were waiting. What it "
+            "cost is back on your account; please try again later.",
+        )
+
     def not_cancelled(self, language: str, outcome: CancelOutcome) -> str:
         match outcome:
             case CancelOutcome.TOO_LATE:

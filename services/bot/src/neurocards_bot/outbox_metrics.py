@@ -25,7 +25,7 @@ class OutboxMetrics:
         )
         self.reaped_total = Counter(
             "neurocards_reaper_jobs_total",
-            "Jobs that were put into the outbox again",
+            "Jobs that were put into the outbox again, or ended because nobody began with them",
             ["reason"],
             registry=registry,
         )

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import load
-from neurocards.ports.queue import OutboxMessage
+from neurocards.ports.queue import OutboxMessage, OverdueJob
 
 
 class PostgresOutbox:
@@ -40,6 +40,19 @@ class PostgresOutbox:
 
     async def enqueue_all(self) -> int:
         return int(await self._database.value(self._statements["enqueue_all"]))
+
+    async def end_overdue(self, *, batch: int, grace_s: float) -> Sequence[OverdueJob]:
+        rows = await self._database.rows(self._statements["end_overdue"], batch, grace_s)
+        return [
+            OverdueJob(
+                job_id=row["id"],
+                bot_id=row["bot_id"],
+                chat_id=row["chat_id"],
+                status_message_id=row["status_message_id"],
+                language=row["language"],
+            )
+            for row in rows
+        ]
 
     async def ensure_partitions(self) -> int:
         return int(await self._database.value(self._statements["ensure_partitions"]))

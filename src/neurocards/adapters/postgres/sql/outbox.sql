@@ -36,6 +36,17 @@ WITH marked AS (
 )
 SELECT count(*) FROM marked;
 
+-- name: end_overdue
+-- In the order of the users: two reapers that give refunds at once cannot wait for each other.
+WITH overdue AS (
+    SELECT id, attempt, status, bot_id, chat_id, status_message_id, language FROM jobs
+    WHERE status = 'queued' AND deadline_at <= now() - make_interval(secs => $2)
+        AND provider_task_id IS NULL AND submissions = 0 AND delivery_began_at IS NULL
+    ORDER BY tg_user_id LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+SELECT id, bot_id, chat_id, status_message_id, language FROM overdue
+WHERE fail_job(id, attempt, status, 'RATE_LIMIT', 'deadline', 'not begun until the deadline');
+
 -- name: ensure_partitions
 SELECT ensure_job_partitions();
 

@@ -1,0 +1,69 @@
+"""The word about an order that nobody began: tried once, lost without harm."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from aiogram.exceptions import ClientDecodeError, TelegramBadRequest, TelegramForbiddenError
+from aiogram.methods import EditMessageText, SendMessage
+
+from neurocards.ports.queue import OverdueJob
+from neurocards.translations import Translations
+from neurocards_bot.order_texts import OrderTexts
+from neurocards_bot.outbound import make_bot
+from neurocards_bot.overdue_notice import OverdueNotice
+from support.bot_desk import BOT_ID, USER_ID, ScriptedTelegram
+
+TEXTS = OrderTexts(Translations.load("neurocards_bot", "neurocards_bot"))
+JOB = OverdueJob(UUID(int=7), BOT_ID, USER_ID, 77, "ru")
+GONE = TelegramBadRequest(
+    method=EditMessageText(text="x"), message="Bad Request: message to edit not found"
+)
+
+
+@pytest.fixture
+def telegram() -> ScriptedTelegram:
+    return ScriptedTelegram()
+
+
+@pytest.fixture
+def notice(telegram: ScriptedTelegram) -> OverdueNotice:
+    return OverdueNotice({BOT_ID: make_bot(f"{BOT_ID}:TOKEN", telegram)}, TEXTS)
+
+
+async def test_the_status_message_says_what_happened(
+    telegram: ScriptedTelegram, notice: OverdueNotice
+):
+    await notice.tell([JOB])
+    (edit,) = telegram.called("editMessageText")
+    assert isinstance(edit, EditMessageText)
+    assert (edit.chat_id, edit.message_id) == (USER_ID, 77)
+    assert "возвращена" in str(edit.text)
+    assert telegram.called("sendMessage") == []
+
+
+async def test_without_the_status_message_a_new_one_says_it(
+    telegram: ScriptedTelegram, notice: OverdueNotice
+):
+    telegram.faults["editMessageText"] = [GONE]
+    await notice.tell([JOB])
+    assert telegram.texts() == [TEXTS.overdue("ru")]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TelegramForbiddenError(method=SendMessage(chat_id=1, text="x"), message="blocked"),
+        ClientDecodeError("Failed to decode object", ValueError(), "<html>502"),
+    ],
+)
+async def test_a_user_who_cannot_be_reached_holds_up_nobody(
+    telegram: ScriptedTelegram, notice: OverdueNotice, error: Exception
+):
+    telegram.faults["editMessageText"] = [GONE]
+    telegram.faults["sendMessage"] = [error]
+    elsewhere = OverdueJob(UUID(int=8), BOT_ID + 1, USER_ID, 78, "en")
+    later = OverdueJob(UUID(int=9), BOT_ID, USER_ID + 1, 79, "en")
+    await notice.tell([JOB, elsewhere, later])
+    assert len(telegram.called("editMessageText")) == 2
