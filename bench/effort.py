@@ -20,7 +20,8 @@ class Effort:
     bare_orders: int = 6000
     dialogues: int = 20
     start_rate_per_s: float = 100.0
-    start_s: float = 20.0
+    start_s: float = 8.0
+    """Shorter than a request of the worker waits for its turn."""
     throughput_jobs: int = 600
     inflight_jobs: int = 10_000
     inflight_hold_s: float = 75.0

@@ -7,9 +7,7 @@ SELECT
     jobs.created_at,
     pg_xact_commit_timestamp(ledger.xmin) AS committed_at,
     jobs.started_at,
-    jobs.finished_at,
-    (SELECT count(*) FROM ledger AS back
-     WHERE back.job_id = jobs.id AND back.kind = 'refund' AND back.account <> 'system') AS refunds
+    jobs.finished_at
 FROM jobs
 JOIN ledger
     ON ledger.job_id = jobs.id AND ledger.kind = 'charge' AND ledger.account = 'system'
