@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from typing import cast
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -21,7 +22,7 @@ NEVER_S = 3600.0
 
 
 class Counted:
-    """An outbox that tells how often it was looked into, and may fail."""
+    """The part of an outbox that a relay uses; tells how often it was looked into, and may fail."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -38,21 +39,6 @@ class Counted:
         if self.failure is not None:
             raise self.failure
         return await self._outbox.relay(publish, batch=batch)
-
-    async def enqueue_due(self, *, batch: int, unseen_s: float) -> int:
-        return await self._outbox.enqueue_due(batch=batch, unseen_s=unseen_s)
-
-    async def enqueue_all(self) -> int:
-        return await self._outbox.enqueue_all()
-
-    async def ensure_partitions(self) -> int:
-        return await self._outbox.ensure_partitions()
-
-    async def forget_updates(self, *, older_than_s: float, batch: int) -> int:
-        return await self._outbox.forget_updates(older_than_s=older_than_s, batch=batch)
-
-    async def forget_inbound_buckets(self, *, batch: int) -> int:
-        return await self._outbox.forget_inbound_buckets(batch=batch)
 
     async def depth(self) -> tuple[int, float]:
         return await self._outbox.depth()
@@ -72,7 +58,8 @@ class Desk:
     def another_relay(
         self, publisher: Publisher, *, poll_s: float, registry: CollectorRegistry
     ) -> Relay:
-        return Relay(self.outbox, publisher, OutboxMetrics(registry), poll_s=poll_s, batch=10)
+        outbox = cast("Outbox", self.outbox)
+        return Relay(outbox, publisher, OutboxMetrics(registry), poll_s=poll_s, batch=10)
 
     def value(self, name: str) -> float | None:
         return self.registry.get_sample_value(name)
