@@ -23,7 +23,6 @@ from bench.procfs import Memory
 from bench.seeds import wait_for_renders
 from bench.stage import Program, Stage, cpu_shares
 from bench.statements import statement
-from neurocards.adapters.nats.subjects import STREAM, consumer_name
 
 KIB_PER_JOB_AIM = 40.0
 RENDER_S = 100_000.0
@@ -112,12 +111,7 @@ async def _hold(worker: Program, hold_s: float) -> Memory:
 async def _check(stage: Stage, job_ids: Sequence[UUID], label: str) -> Check:
     row = await stage.pool.fetchrow(statement("flight_states"), job_ids)
     found: Mapping[str, int] = dict(row or {})
-    connection = await stage.connect_nats()
-    reply = await connection.request(
-        f"$JS.API.CONSUMER.INFO.{STREAM}.{consumer_name('default')}", b"", timeout=5
-    )
-    await connection.close()
-    consumer = json.loads(reply.data)
+    consumer = await stage.consumer()
     jobs = len(job_ids)
     seen = {
         **found,

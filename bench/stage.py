@@ -25,6 +25,7 @@ from nats.aio.client import Client as NatsClient
 
 from bench.procfs import Memory, cpu_s, memory
 from bench.statements import statement
+from neurocards.adapters.nats.subjects import STREAM, consumer_name
 from neurocards.adapters.postgres.pool import set_codecs
 from neurocards.migrate import Migrator, migrations_folder, read_migrations
 from neurocards_sandbox.embedded import NatsServer, PostgresServer
@@ -41,6 +42,7 @@ READY_WITHIN_S = 60.0
 STATEMENT_S_MAX = 900.0
 STOP_WITHIN_S = 40.0
 _READY_POLL_S = 0.01
+POOL = "default"
 KIE_KEY = "bench-kie-key"
 OPENAI_KEY = "bench-openai-key"
 
@@ -248,6 +250,15 @@ class Stage:
     async def connect_nats(self) -> NatsClient:
         """Connect to the broker; whoever asks closes it."""
         return await nats.connect(self.nats.url)
+
+    async def consumer(self) -> dict[str, Any]:
+        """Ask the broker how it stands with the workers' messages."""
+        connection = await self.connect_nats()
+        subject = f"$JS.API.CONSUMER.INFO.{STREAM}.{consumer_name(POOL)}"
+        reply = await connection.request(subject, b"", timeout=5)
+        await connection.close()
+        found: dict[str, Any] = json.loads(reply.data)
+        return found
 
     def cpu_s(self) -> dict[str, float]:
         """Tell the CPU seconds of everything on the stage so far."""

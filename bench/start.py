@@ -65,6 +65,7 @@ async def _run_once(stage: Stage, effort: Effort, label: str, samples: _Samples)
     worker = await stage.worker(concurrency=CONCURRENCY)
     await confirm(stage, warm_up, rate_per_s=effort.start_rate_per_s)
     await _reached(stage, warm_up, "finished_at")
+    await _at_rest(stage)
 
     hold_up = {"method": "getFile", "times": count, "delay_s": HELD_UP_S}
     await stage.post(f"{telegram.url}/sim/faults", hold_up)
@@ -103,6 +104,13 @@ async def _reached(
         if len(reached) == len(orders) or time.monotonic() > deadline:
             return reached
         await asyncio.sleep(0.2)
+
+
+async def _at_rest(stage: Stage) -> None:
+    """Wait until the worker has said everything that is to be said of its jobs."""
+    async with asyncio.timeout(CLAIMED_WITHIN_S):
+        while (await stage.consumer())["num_ack_pending"]:  # noqa: ASYNC110 - polls the broker
+            await asyncio.sleep(0.2)
 
 
 def _claims_in_log(worker: Program) -> Mapping[str, datetime]:
