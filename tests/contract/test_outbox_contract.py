@@ -96,7 +96,7 @@ async def test_a_queued_job_that_nobody_claims_is_announced_again_and_then_left_
     assert await _enqueue(world) == 1
     assert await _enqueue(world) == 0
     assert [message.job_id for message in await taken_messages(world)] == [job_id]
-    await world.pass_time(UNSEEN_S + 1)
+    await world.pass_time(2 * UNSEEN_S)
     assert await _enqueue(world) == 1
 
 
@@ -149,6 +149,40 @@ async def test_due_jobs_are_announced_in_batches(world: World):
     assert await world.outbox.enqueue_due(batch=2, unseen_s=UNSEEN_S) == 1
 
 
+async def test_a_queue_that_lasts_is_announced_less_and_less(world: World):
+    await accepted(world)
+    announced = 0
+    for _ in range(120):
+        await world.pass_time(UNSEEN_S / 2 + 0.1)
+        announced += await _enqueue(world)
+    # After 1, 2, 4, 8 and 16 times the patience, then each ten times: an hour has 60 of them.
+    assert 7 <= announced <= 11
+
+
+async def test_a_lost_message_of_an_old_job_is_still_made_up_for(world: World):
+    await accepted(world)
+    await world.pass_time(100 * UNSEEN_S)
+    assert await _enqueue(world) == 1
+    await world.pass_time(10 * UNSEEN_S + 1)
+    assert await _enqueue(world) == 1
+
+
+async def test_all_jobs_are_announced_in_batches_each_of_them_once(world: World):
+    jobs = [await accepted(world, user_id=USER_ID + number) for number in range(7)]
+    await taken_messages(world)
+    await world.pass_time(1)
+    assert await world.outbox.enqueue_all(batch=2) == 7
+    assert sorted(message.job_id for message in await taken_messages(world)) == jobs
+
+
+async def test_reapers_at_once_announce_all_jobs_without_waiting_for_each_other(world: World):
+    jobs = {await accepted(world, user_id=USER_ID + number) for number in range(20)}
+    await taken_messages(world)
+    await world.pass_time(1)
+    await asyncio.gather(*(world.outbox.enqueue_all(batch=3) for _ in range(4)))
+    assert {message.job_id for message in await taken_messages(world)} == jobs
+
+
 async def test_when_the_broker_lost_its_memory_every_unfinished_job_is_announced(world: World):
     queued = await accepted(world)
     running = await brought_to(world, JobStatus.RENDERING, user_id=USER_ID + 1)
@@ -157,7 +191,7 @@ async def test_when_the_broker_lost_its_memory_every_unfinished_job_is_announced
     finished = await brought_to(world, JobStatus.DELIVERING, user_id=USER_ID + 3)
     await world.jobs.finish(finished.fence, result_file_id="file", undelivered=False)
     await taken_messages(world)
-    assert await world.outbox.enqueue_all() == 2
+    assert await world.outbox.enqueue_all(batch=9) == 2
     assert {message.job_id for message in await taken_messages(world)} == {queued, running.id}
     await world.pass_time(601)
     assert await world.outbox.enqueue_due(batch=9, unseen_s=10_000) >= 1

@@ -71,7 +71,7 @@ async def test_a_bot_can_do_all_of_its_work(world_of: WorldOf, pool: asyncpg.Poo
         await world.orders.queue_stats()
         await world.templates.templates()
         assert len(await taken_messages(world)) == 2
-        await world.outbox.enqueue_all()
+        await world.outbox.enqueue_all(batch=9)
         await world.outbox.enqueue_due(batch=1, unseen_s=0)
         await accepted(world)
         await PostgresWorld(Database(pool), pool).pass_time(10 * DAY_S)

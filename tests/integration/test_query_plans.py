@@ -56,7 +56,7 @@ HOT = [
     ("reports", "queue_stats", ()),
     ("reports", "job_timeline", (JOB_ID,)),
     ("outbox", "enqueue_due", ("100", "60")),
-    ("outbox", "enqueue_all", ()),
+    ("outbox", "enqueue_all", ("NULL", "100")),
     ("outbox", "end_overdue", ("100", "60")),
 ]
 

@@ -121,7 +121,7 @@ async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> No
         await world.dialogues.update_data(key, {"a": 1})
         await world.dialogues.data(key)
     await world.outbox.enqueue_due(batch=9, unseen_s=60)
-    await world.outbox.enqueue_all()
+    await world.outbox.enqueue_all(batch=9)
     assert (await PostgresOutbox(database).depth())[0] > 0
     await taken_messages(world)
     await world.outbox.ensure_partitions()

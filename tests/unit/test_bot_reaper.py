@@ -52,9 +52,9 @@ class FlakyOutbox(MemoryOutbox):
         if duty in self.failing:
             raise StoreUnavailableError("PostgreSQL is away")
 
-    async def enqueue_all(self) -> int:
+    async def enqueue_all(self, *, batch: int) -> int:
         self._perhaps_fail("everything")
-        return await super().enqueue_all()
+        return await super().enqueue_all(batch=batch)
 
     async def enqueue_due(self, *, batch: int, unseen_s: float) -> int:
         self._perhaps_fail("due")

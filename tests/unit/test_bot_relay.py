@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from typing import cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from neurocards.errors import StoreUnavailableError
-from neurocards.ports.queue import Outbox, OutboxMessage, Publisher
+from neurocards.ports.queue import OutboxMessage, OutboxMessages, Publisher
 from neurocards.testing.queue import MemoryBroker, MemoryPublisher
 from neurocards.testing.world import MemoryWorld, accepted
 from neurocards_bot.outbox_metrics import OutboxMetrics
@@ -24,7 +23,7 @@ NEVER_S = 3600.0
 class Counted:
     """The part of an outbox that a relay uses; tells how often it was looked into, and may fail."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: OutboxMessages) -> None:
         self._outbox = outbox
         self.looks = 0
         self.failure: Exception | None = None
@@ -58,8 +57,7 @@ class Desk:
     def another_relay(
         self, publisher: Publisher, *, poll_s: float, registry: CollectorRegistry
     ) -> Relay:
-        outbox = cast("Outbox", self.outbox)
-        return Relay(outbox, publisher, OutboxMetrics(registry), poll_s=poll_s, batch=10)
+        return Relay(self.outbox, publisher, OutboxMetrics(registry), poll_s=poll_s, batch=10)
 
     def value(self, name: str) -> float | None:
         return self.registry.get_sample_value(name)

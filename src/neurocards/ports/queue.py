@@ -27,7 +27,9 @@ class OverdueJob:
     language: str
 
 
-class Outbox(Protocol):
+class OutboxMessages(Protocol):
+    """The part of the outbox that a relay needs."""
+
     async def relay(
         self,
         publish: Callable[[Sequence[OutboxMessage]], Awaitable[Collection[int]]],
@@ -37,15 +39,27 @@ class Outbox(Protocol):
         """Hand locked rows to `publish`, delete those whose ids it answers, tell how many rows."""
         ...
 
+    async def depth(self) -> tuple[int, float]:
+        """Tell how many messages wait and how old the oldest is, in seconds."""
+        ...
+
+
+class Outbox(OutboxMessages, Protocol):
+    """The whole of it: what the reaper keeps in order besides."""
+
     async def enqueue_due(self, *, batch: int, unseen_s: float) -> int:
         """Put due retries, jobs with an expired lease and queued jobs without a message in it.
 
-        `unseen_s`: how long a queued job may stay unclaimed before its message counts as lost.
+        `unseen_s`: how long a queued job may stay unclaimed before its message counts as lost;
+        the longer it waits, the longer the next time, up to tenfold.
         """
         ...
 
-    async def enqueue_all(self) -> int:
-        """Put every job in it that is due or at work: the broker has lost its memory."""
+    async def enqueue_all(self, *, batch: int) -> int:
+        """Put every job in it that is due or at work: the broker has lost its memory.
+
+        Each batch is a transaction of its own; after an error some of it may have been done.
+        """
         ...
 
     async def end_overdue(self, *, batch: int, grace_s: float) -> Sequence[OverdueJob]:
@@ -61,10 +75,6 @@ class Outbox(Protocol):
 
     async def forget_inbound_buckets(self, *, batch: int) -> int:
         """Forget full buckets of senders, which say nothing; tell how many."""
-        ...
-
-    async def depth(self) -> tuple[int, float]:
-        """Tell how many messages wait and how old the oldest is, in seconds."""
         ...
 
 

@@ -34,18 +34,21 @@ class MemoryOutbox:
 
     async def enqueue_due(self, *, batch: int, unseen_s: float) -> int:
         now = self._database.clock.now()
-        oldest = now - timedelta(seconds=unseen_s)
+        unseen, longest = timedelta(seconds=unseen_s), timedelta(seconds=10 * unseen_s)
         due = [
             record
             for record in self._unfinished()
             if record.due_at <= now
-            and (record.enqueued_at < record.due_at or record.enqueued_at <= oldest)
+            and (
+                record.enqueued_at < record.due_at
+                or now - record.enqueued_at >= max(unseen, min(longest, (now - record.due_at) / 2))
+            )
         ][:batch]
         for record in due:
             self._database.announce(record)
         return len(due)
 
-    async def enqueue_all(self) -> int:
+    async def enqueue_all(self, *, batch: int) -> int:  # noqa: ARG002 - a list is one batch
         now = self._database.clock.now()
         due = [r for r in self._unfinished() if r.retry_at is None or r.retry_at <= now]
         for record in due:

@@ -174,7 +174,7 @@ class Reaper:
         return False
 
     async def _enqueue_everything(self) -> None:
-        self._enqueued(await self._outbox.enqueue_all(), "everything")
+        self._enqueued(await self._outbox.enqueue_all(batch=BATCH), "everything")
 
     async def _enqueue_due(self) -> None:
         for _ in range(BATCHES_PER_ROUND_MAX):

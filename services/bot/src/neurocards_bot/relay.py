@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import structlog
 
 from neurocards.errors import NeurocardsError
-from neurocards.ports.queue import Outbox, OutboxMessage, Publisher
+from neurocards.ports.queue import OutboxMessage, OutboxMessages, Publisher
 from neurocards_bot.outbox_metrics import OutboxMetrics
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ def pause_s(last: Pass, *, batch: int, poll_s: float, failures: int) -> float:
 class Relay:
     def __init__(
         self,
-        outbox: Outbox,
+        outbox: OutboxMessages,
         publisher: Publisher,
         metrics: OutboxMetrics,
         *,

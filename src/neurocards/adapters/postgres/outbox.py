@@ -7,6 +7,7 @@ the broker has stored its message, so a message may go out twice and never gets 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import datetime
 
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import load
@@ -38,8 +39,16 @@ class PostgresOutbox:
         statement = self._statements["enqueue_due"]
         return int(await self._database.value(statement, batch, unseen_s))
 
-    async def enqueue_all(self) -> int:
-        return int(await self._database.value(self._statements["enqueue_all"]))
+    async def enqueue_all(self, *, batch: int) -> int:
+        moment: datetime | None = None
+        enqueued = 0
+        while True:
+            row = await self._database.row(self._statements["enqueue_all"], moment, batch)
+            count = 0 if row is None else int(row["jobs"])
+            enqueued += count
+            if row is None or count < batch:
+                return enqueued
+            moment = row["moment"]
 
     async def end_overdue(self, *, batch: int, grace_s: float) -> Sequence[OverdueJob]:
         rows = await self._database.rows(self._statements["end_overdue"], batch, grace_s)

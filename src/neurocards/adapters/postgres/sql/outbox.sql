@@ -6,14 +6,22 @@ DELETE FROM outbox WHERE id = ANY ($1::bigint[]);
 
 -- name: enqueue_due
 -- A job is due since its retry time, the end of its lease, or its acceptance. It is announced once
--- when it becomes due, and again whenever nobody has claimed it for $2 seconds.
+-- when it becomes due, and again when nobody has claimed it for $2 seconds. What is still not
+-- claimed most likely waits behind others: it is announced at twice its waiting time again, and
+-- each tenfold $2 in the end, so a long queue is not published anew all the time.
 WITH due AS (
     SELECT id FROM jobs
     WHERE status NOT IN ('done', 'failed', 'cancelled')
         AND coalesce(lease_until, retry_at, created_at) <= now()
         AND (
             enqueued_at < coalesce(lease_until, retry_at, created_at)
-            OR enqueued_at <= now() - make_interval(secs => $2)
+            OR enqueued_at <= now() - greatest(
+                make_interval(secs => $2),
+                least(
+                    make_interval(secs => 10 * $2),
+                    (now() - coalesce(lease_until, retry_at, created_at)) / 2
+                )
+            )
         )
     ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
 ), marked AS (
@@ -26,15 +34,21 @@ SELECT count(*) FROM marked;
 
 -- name: enqueue_all
 -- Jobs at work too: their messages are gone with the broker's memory, and with them the redelivery.
-WITH marked AS (
-    UPDATE jobs SET enqueued_at = now()
+-- One batch of those that were announced before $1, and the first batch says what that is. A row that
+-- is locked is in the hands of another reaper or of a worker, whose lease ends if he does.
+WITH unfinished AS (
+    SELECT id FROM jobs
     WHERE status NOT IN ('done', 'failed', 'cancelled')
         AND (retry_at IS NULL OR retry_at <= now())
-    RETURNING id, pool
+        AND enqueued_at < coalesce($1::timestamptz, now())
+    LIMIT $2 FOR UPDATE SKIP LOCKED
+), marked AS (
+    UPDATE jobs SET enqueued_at = now() FROM unfinished WHERE jobs.id = unfinished.id
+    RETURNING jobs.id, jobs.pool
 ), enqueued AS (
-    INSERT INTO outbox (job_id, pool) SELECT id, pool FROM marked
+    INSERT INTO outbox (job_id, pool) SELECT id, pool FROM marked ORDER BY id
 )
-SELECT count(*) FROM marked;
+SELECT count(*) AS jobs, coalesce($1::timestamptz, now()) AS moment FROM marked;
 
 -- name: end_overdue
 -- In the order of the users: two reapers that give refunds at once cannot wait for each other.
