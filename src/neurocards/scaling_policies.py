@@ -78,10 +78,16 @@ def read_policy(document: object) -> ScalingPolicy:
     root.child("status", open_ended=True)
     policy = _spec(root.child("spec"), name)
     root.close()
-    faults.extend(policy.faults if not faults else ())
+    unreadable = {_section(fault) for fault in faults}
+    faults.extend(fault for fault in policy.faults if _section(fault) not in unreadable)
     if faults:
         raise PolicyError(tuple(faults))
     return policy
+
+
+def _section(fault: PolicyFault) -> tuple[str, ...]:
+    """Give the part of the spec whose values are of no meaning once one of them is unreadable."""
+    return tuple(fault.field.split(".")[:2])
 
 
 def _spec(spec: Fields, name: str) -> ScalingPolicy:

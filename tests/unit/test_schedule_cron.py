@@ -101,3 +101,9 @@ def test_no_text_raises(text: str):
 @given(st.text(alphabet="0123456789*/,-LWmonfri ", max_size=24))
 def test_no_text_of_cron_characters_raises(text: str):
     assert isinstance(parse_cron(text), Cron | CronFault)
+
+
+def test_the_search_ends_after_eight_years():
+    new_year = cron("0 0 1 1 *")
+    assert len(list(new_year.from_day(date(2026, 3, 4)))) == 8
+    assert len(list(new_year.back_from_day(date(2026, 3, 4)))) == 8

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 
 DAY_S = 86_400
 DAYS_NEEDED = 3
-DAYS_USED = 28
+DAYS_BACK = (1, 2, 3, 4, 5, 6, 7)
+WEEKS_BACK = (7, 14, 21, 28)
+SAMPLES_NEEDED = 6
 SCORED_BUCKETS = 96
 QUANTILE_PERCENT = 80
-_LEVEL_BUCKETS = 8
+_LEVEL_BUCKETS = 16
 _LEVEL_PERCENT_MIN, _LEVEL_PERCENT_MAX = 50, 200
 
 
@@ -73,14 +75,17 @@ def _expected(counts: Sequence[int], known: int, offset: int, season: int) -> in
 
 
 def _earlier(counts: Sequence[int], known: int, target: int, season: int) -> list[int]:
-    """Give what arrived at this time on the same weekday before, or else on any day before."""
-    days = [
-        (back, counts[target - back * season])
-        for back in range(1, DAYS_USED + 1)
-        if 0 <= target - back * season < known
-    ]
-    weeks = [count for back, count in days if back % 7 == 0]
-    return weeks if len(weeks) > 1 else [count for _, count in days[:7]]
+    """Give what arrived about this time on the same weekday before, or else on the last days."""
+    weeks = _around(counts, known, [target - back * season for back in WEEKS_BACK])
+    if len(weeks) >= SAMPLES_NEEDED:
+        return weeks
+    return _around(counts, known, [target - back * season for back in DAYS_BACK])
+
+
+def _around(counts: Sequence[int], known: int, targets: Sequence[int]) -> list[int]:
+    """Give the counts at the targets and beside them, as far as they are known."""
+    places = [target + beside for target in targets for beside in (-1, 0, 1)]
+    return [counts[place] for place in places if 0 <= place < known]
 
 
 def _quantile(values: Sequence[int], percent: int) -> int:

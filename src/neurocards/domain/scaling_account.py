@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from neurocards.domain.scaling_limits import DAY_MS, contradicts, is_stale
 from neurocards.domain.scaling_memory import Memory
 from neurocards.domain.scaling_policy import Objective, ScalingPolicy
-from neurocards.domain.scaling_signals import Observation
+from neurocards.domain.scaling_signals import Observation, StreamReading
 from neurocards.domain.scaling_wishes import PPM, PRICE_FIRST_S, exposed_s
 
 QUIET_STEP_MS = 5_000
@@ -47,7 +47,7 @@ def account(
         idle_since_ms = now_ms if memory.idle_since_ms is None else memory.idle_since_ms
     memory = replace(memory, idle_since_ms=idle_since_ms)
     if observation.stream is not None:
-        memory = _compare(memory, observation, to_ms(observation.stream.at))
+        memory = _compare(memory, observation.demand, observation.stream)
     return _learn(memory, observation, policy)
 
 
@@ -65,10 +65,11 @@ def _spend(memory: Memory, replicas: int, now_ms: int) -> Memory:
     )
 
 
-def _compare(memory: Memory, observation: Observation, read_ms: int) -> Memory:
+def _compare(memory: Memory, demand: int, stream: StreamReading) -> Memory:
     """Count readings in a row that contradict the database; one reading counts once."""
-    if not contradicts(observation):
+    if not contradicts(demand, stream):
         return replace(memory, contradictions=0, contradicted_ms=None)
+    read_ms = to_ms(stream.at)
     if memory.contradicted_ms == read_ms:
         return memory
     return replace(memory, contradictions=memory.contradictions + 1, contradicted_ms=read_ms)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from neurocards.domain.scaling_memory import Held, Memory, remember_high, remember_low
 from neurocards.domain.scaling_policy import ProviderLimit, ScalingPolicy
 from neurocards.domain.scaling_reasons import Contribution, Kind, Source
-from neurocards.domain.scaling_signals import Observation
+from neurocards.domain.scaling_signals import Observation, StreamReading
 from neurocards.domain.scaling_wishes import Ground
 
 HOUR_MS = 3_600_000
@@ -109,12 +109,10 @@ def is_stale(observation: Observation, policy: ScalingPolicy, now: datetime) -> 
     return now - observation.at > timedelta(seconds=policy.evaluation.stale_after_s)
 
 
-def contradicts(observation: Observation) -> bool:
+def contradicts(demand: int, stream: StreamReading) -> bool:
     """Compare what the database knows with what the stream carries."""
-    if observation.stream is None:
-        return False
-    expected = max(0, observation.demand - observation.stream.unsent)
-    difference = abs(observation.stream.jobs - expected)
+    expected = max(0, demand - stream.unsent)
+    difference = abs(stream.jobs - expected)
     return difference > CONTRADICTION_JOBS and 100 * difference > CONTRADICTION_PERCENT * expected
 
 
