@@ -150,6 +150,7 @@ def test_s1_41_a_job_that_takes_more_than_8_minutes_is_named_and_adds_nobody():
     calm = fresh(ready_made("classic"), queued=50, running=20, service_s=480)
     slow = fresh(ready_made("classic"), queued=50, running=20, service_s=481)
     assert slow.replicas == calm.replicas
+    assert [c.replicas for c in slow.contributions if c.kind is Kind.ADVICE] == [0]
     advice = [c.text for c in slow.contributions if c.kind is Kind.ADVICE]
     assert advice == ["a job takes 481 s, more than 480: look at the provider, not at the replicas"]
     assert all(c.kind is not Kind.ADVICE for c in calm.contributions)
