@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from itertools import pairwise
@@ -105,6 +106,24 @@ def test_experience_sinks_into_the_habit_and_leaves_the_present_alone():
     assert after.habit[0] < before.habit[0]
 
 
+def test_a_minute_of_experience_is_no_habit_yet():
+    strange = RateBelief(sure(1.0).now, sure(0.01).habit)
+    after = strange.settled(60)
+    assert after.habit[strange.now.index(PPM)] == pytest.approx(60 / 21_600 * PPM, rel=0.01)
+
+
+def test_after_many_regimes_the_present_is_forgotten():
+    habit = RateBelief().habit
+    fast, slow = RateBelief(sure(1.0).now, habit), RateBelief(sure(0.001).now, habit)
+    for quick, late in zip(fast.after(90, 9_000).now, slow.after(90, 9_000).now, strict=True):
+        assert quick == pytest.approx(late, rel=0.01, abs=100)
+
+
+def test_within_a_regime_the_present_counts_for_more_than_the_habit():
+    before = RateBelief(sure(0.04).now, sure(1.0).habit)
+    assert before.after(1, 25).mean_per_s == pytest.approx(0.04, rel=0.5)
+
+
 def test_nothing_that_happens_was_impossible():
     never = tuple(PPM * (level == 0) for level in range(LEVELS))
     belief = RateBelief(never, never).after(10_000, 1)
@@ -177,6 +196,26 @@ def test_large_counts_go_on_where_exact_ones_end():
     ]
     assert around == sorted(around)
     assert all(later <= 1.4 * former + 3 for former, later in pairwise(around))
+
+
+def test_large_counts_follow_the_normal_law():
+    """60 arrive and 30 end on average: hold up to where the density has fallen to the price."""
+    rate = min(RATES_PER_S, key=lambda r: abs(r - 1.0))
+    gone = 1 - math.exp(-60 / 300)
+    come, go, price_s = rate * 300 * gone, 165 * gone, 500.0
+    deviation = math.sqrt(come + go)
+    reach = math.sqrt(2 * math.log(price_s * rate / (deviation * math.sqrt(2 * math.pi))))
+    held = ready_slots(sure(rate), running=165, service_s=300, exposed_s=60, price_s=price_s)
+    assert held == pytest.approx(come - go + deviation * reach + 1, abs=1)
+
+
+def test_a_belief_in_two_rates_looks_as_far_as_the_faster_one():
+    half = tuple((a + b) // 2 for a, b in zip(sure(1.0).now, sure(0.001).now, strict=True))
+    assert ready(RateBelief(half, half), running=0, price_s=5_000) >= 15
+
+
+def test_jobs_that_end_are_counted_in_full():
+    assert ready(sure(0.12), running=0) > ready(sure(0.12), running=200)
 
 
 def test_the_price_of_a_late_start_is_what_a_slot_may_idle_for_it():

@@ -206,6 +206,24 @@ def test_a_dated_window_that_is_over_changes_nothing_any_more():
     )
 
 
+def test_a_dated_window_may_lie_within_one_day():
+    timetable = Timetable([Schedule("sale", "UTC", "2026-03-04T10:00", "2026-03-04T12:00", 5)])
+    assert timetable.at(datetime(2026, 3, 4, 11, tzinfo=UTC)).names == ("sale",)
+    assert timetable.at(datetime(2026, 3, 4, 12, tzinfo=UTC)).names == ()
+
+
+def test_a_window_that_opens_as_another_one_closes_is_open():
+    hourly = Schedule("hourly", "UTC", "0 * * * *", "0 12 * * *", 5)
+    assert Timetable([hourly]).at(datetime(2026, 3, 4, 12, tzinfo=UTC)).names == ("hourly",)
+
+
+def test_the_name_of_a_weekday_is_no_date():
+    tuesdays = Schedule("tuesdays", "UTC", "0 1 * * TUE", "0 2 * * TUE", 5)
+    timetable = Timetable([tuesdays])
+    assert timetable.faults == ()
+    assert timetable.at(datetime(2026, 3, 3, 1, tzinfo=UTC)).names == ("tuesdays",)
+
+
 def test_no_schedules_never_change():
     assert Timetable([]).at(datetime(2026, 1, 1, tzinfo=UTC)) == Windows((), None, None, None)
 

@@ -125,7 +125,7 @@ def _field_values(text: str, field: _Field) -> frozenset[int] | CronFault:
 
 def _bounds(span: str, field: _Field, *, open_ended: bool) -> tuple[int, int] | None:
     if span == "*":
-        return field.low, field.high - (field.high == 7)  # noqa: PLR2004 - Sunday counts once
+        return field.low, field.high
     first, _, last = span.partition("-")
     low = _number(first, field)
     high = _number(last, field) if last else (field.high if open_ended else low)
