@@ -212,6 +212,21 @@ async def test_a_lost_answer_is_found_by_the_callback_and_nothing_is_ordered_twi
     assert record.orphans == 0
 
 
+async def test_a_task_that_was_named_once_and_could_not_be_read_is_looked_at_again(
+    bench: WorkerBench,
+):
+    """The callback comes once: while the provider is away for a moment its task id is kept."""
+    bench.provider.lost_answers = 1
+    bench.provider.renders.extend([kie_error(*SERVER_ERROR)] * 2)
+    bench.wakes.hints.append("task-1")
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert len(bench.provider.created) == 1
+    assert record.orphans == 0
+
+
 async def test_a_task_of_another_job_is_not_taken_for_ours(bench: WorkerBench):
     bench.provider.lost_answers = 1
     foreign = PUBLIC_URL + callback_path(SECRET.encode(), new_job_id(), 1)

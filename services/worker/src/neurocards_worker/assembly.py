@@ -219,6 +219,7 @@ class Assembly:
                 self._waits,
                 secret=secret,
                 wait_s=timings.ambiguity_wait_s,
+                look_again_s=timings.render_poll_s,
                 moments=self._moments,
             ),
             trouble=self._trouble,
