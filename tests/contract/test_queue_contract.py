@@ -282,6 +282,14 @@ async def test_a_hint_reaches_whoever_listens_to_its_subject(broker: Equipment) 
     assert heard.empty()
 
 
+async def test_a_hint_that_the_broker_has_taken_is_heard(broker: Equipment) -> None:
+    """`announce_surely` returns only then."""
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    async with broker.listener.listening("wake.render.*", lambda _, word: heard.put_nowait(word)):
+        await broker.hints.announce_surely("wake.render.0190", b"task-1")
+        assert await asyncio.wait_for(heard.get(), BOUND_S) == b"task-1"
+
+
 async def test_a_listener_that_fails_once_goes_on_listening(broker: Equipment) -> None:
     heard: asyncio.Queue[bytes] = asyncio.Queue()
 

@@ -387,6 +387,21 @@ async def test_a_hint_listener_survives_a_restart_of_the_server(
                     await asyncio.sleep(0.05)
 
 
+async def test_a_hint_that_must_be_taken_is_refused_while_the_server_is_away(
+    nats_url: str, nats_server: Nats
+) -> None:
+    """Whoever told us something can then be asked to tell it again."""
+    async with _equipped(nats_url) as equipment:
+        hints = NatsHints(equipment.connection)
+        await hints.announce_surely("wake.render.0190", b"task")
+        await nats_server.stop()
+        try:
+            with pytest.raises(QueueUnavailableError):
+                await hints.announce_surely("wake.render.0190", b"task")
+        finally:
+            await nats_server.start()
+
+
 async def test_a_listener_that_began_without_a_server_hears_later(
     nats_url: str, nats_server: Nats
 ) -> None:

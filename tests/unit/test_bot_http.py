@@ -16,7 +16,7 @@ from neurocards.domain.callbacks import callback_path
 from neurocards.domain.jobs import JobStatus
 from neurocards.errors import StoreUnavailableError
 from neurocards.telemetry.probes import Check, Readiness
-from neurocards.testing.queue import MemoryHints
+from neurocards.testing.queue import MemoryBroker, MemoryHints
 from neurocards.testing.world import accepted, brought_to
 from neurocards_bot.http.callbacks import CallbackReceiver, callback_routes
 from neurocards_bot.http.queue_stats import health_routes, queue_stats_routes
@@ -37,7 +37,8 @@ class Side:
 
     def __init__(self, *, secret: str | None = SECRET, provider_key: str | None = None) -> None:
         self.desk = Desk()
-        self.hints = MemoryHints()
+        self.broker = MemoryBroker()
+        self.hints = MemoryHints(self.broker)
         self.failing = False
         clock = self.desk.world.database.clock
         receiver = CallbackReceiver(
@@ -200,6 +201,13 @@ class TestCallback:
         reply = await side.client.post(self.path(), content=body)
         assert reply.status_code == 400
         assert side.hints.announced == []
+
+    async def test_while_the_broker_is_away_the_provider_is_told_to_call_again(self, side: Side):
+        """200 would be the end of it, and the only word of a lost order with it."""
+        side.broker.go_away()
+        reply = await side.client.post(self.path(), json={"data": {"taskId": "task-9"}})
+        assert reply.status_code == 503
+        assert int(reply.headers["retry-after"]) >= 1
 
     async def test_with_a_signing_key_only_signed_callbacks_are_announced(self):
         side = Side(provider_key=PROVIDER_KEY)

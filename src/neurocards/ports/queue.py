@@ -69,6 +69,14 @@ class Outbox(OutboxMessages, Protocol):
         """
         ...
 
+    async def enqueue_untold(self, *, batch: int, after_s: float) -> int:
+        """Put jobs in it that ended `after_s` ago and whose users may not know how."""
+        ...
+
+    async def mark_told(self, job_ids: Collection[UUID]) -> int:
+        """Remember that the users of these ended jobs know; tell of how many it was not known."""
+        ...
+
     async def ensure_partitions(self) -> int: ...
 
     async def forget_updates(self, *, older_than_s: float, batch: int) -> int: ...
@@ -116,7 +124,13 @@ class JobQueue(Protocol):
 class Hints(Protocol):
     """Words on core NATS that may get lost: they only make things faster."""
 
-    async def announce(self, subject: str, payload: bytes = b"") -> None: ...
+    async def announce(self, subject: str, payload: bytes = b"") -> None:
+        """Say something to whoever listens now; silent while the broker is away."""
+        ...
+
+    async def announce_surely(self, subject: str, payload: bytes = b"") -> None:
+        """Say it and wait for the broker's word; QueueUnavailableError when it does not come."""
+        ...
 
 
 class HintListener(Protocol):

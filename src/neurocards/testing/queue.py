@@ -228,6 +228,11 @@ class MemoryHints:
             self.announced.append((subject, payload))
             self._broker.say(subject, payload)
 
+    async def announce_surely(self, subject: str, payload: bytes = b"") -> None:
+        if not self._broker.is_available:
+            raise QueueUnavailableError("the broker is away")
+        await self.announce(subject, payload)
+
     @contextlib.asynccontextmanager
     async def listening(
         self, subjects: str, handler: Callable[[str, bytes], None]

@@ -15,12 +15,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from neurocards.adapters.nats.connection import NatsConnection
+from neurocards.adapters.nats.connection import NatsConnection, translated_errors
 from neurocards.errors import QueueUnavailableError
 
 log = structlog.get_logger(__name__)
 
 FLUSH_TIMEOUT_S = 2
+ANNOUNCE_TIMEOUT_S = 3.0
 _AWAY = (QueueUnavailableError, nats.errors.Error, OSError, TimeoutError)
 
 HintHandler = Callable[[str, bytes], None]
@@ -39,6 +40,14 @@ class NatsHints:
             await self._connection.client.publish(subject, payload)
         except _AWAY as error:
             log.debug("hint.dropped", subject=subject, kind=type(error).__name__)
+
+    async def announce_surely(self, subject: str, payload: bytes = b"") -> None:
+        """Say something and wait until the server has it; QueueUnavailableError otherwise."""
+        with translated_errors():
+            client = self._connection.client
+            async with asyncio.timeout(ANNOUNCE_TIMEOUT_S):
+                await client.publish(subject, payload)
+                await client.flush(timeout=FLUSH_TIMEOUT_S)
 
     @contextlib.asynccontextmanager
     async def listening(self, subjects: str, handler: HintHandler) -> AsyncIterator[None]:

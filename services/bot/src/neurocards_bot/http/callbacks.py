@@ -2,7 +2,8 @@
 
 A hint and nothing else: whoever carries the job asks the provider itself. So nothing of the body
 is believed but the task id, which helps where the answer to createTask was lost, and the worker
-checks that too. 200 announced, 400 no task id, 401 not our address or a wrong signature.
+checks that too. 200 announced, 400 no task id, 401 not our address or a wrong signature, 503 the
+broker did not take the announcement: the provider calls again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from neurocards.domain.callbacks import is_our_address, is_signed_by_provider
+from neurocards.errors import QueueUnavailableError
 from neurocards.ports.clock import Clock
 from neurocards.ports.queue import Hints
 from neurocards_bot.http.bodies import BodyTooLargeError, read_body
@@ -26,6 +28,8 @@ log = structlog.get_logger(__name__)
 CALLBACK_BYTES_MAX = 256 * 1024
 TASK_ID_CHARACTERS_MAX = 200
 ATTEMPT_MAX = 2**31 - 1
+BROKER_AWAY = 503
+RETRY_AFTER_S = 5
 
 
 class CallbackReceiver:
@@ -68,7 +72,10 @@ class CallbackReceiver:
             return 400, "no_task_id"
         if not self._is_signed(request.headers, task_id):
             return 401, "wrong_signature"
-        await self._hints.announce(f"wake.render.{job}", task_id.encode())
+        try:
+            await self._hints.announce_surely(f"wake.render.{job}", task_id.encode())
+        except QueueUnavailableError:
+            return BROKER_AWAY, "broker_away"
         return 200, "announced"
 
     def _job_of(self, job_id: str, attempt: str, mac: str) -> UUID | None:
@@ -109,7 +116,9 @@ def callback_routes(receiver: CallbackReceiver) -> APIRouter:
     router = APIRouter()
 
     async def receive(request: Request, job_id: str, attempt: str, mac: str) -> Response:
-        return Response(status_code=await receiver.receive(request, job_id, attempt, mac))
+        status = await receiver.receive(request, job_id, attempt, mac)
+        again = {"Retry-After": str(RETRY_AFTER_S)} if status == BROKER_AWAY else None
+        return Response(status_code=status, headers=again)
 
     router.add_api_route(
         "/kie/callback/{job_id}/{attempt}/{mac}", receive, methods=["POST"], response_model=None
