@@ -8,11 +8,11 @@ set-ups of the product have fixed (MODE, PUBLIC_BASE_URL, DB_*, WORKER_CONCURREN
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic import model_validator as validator_of_the_whole
@@ -220,6 +220,8 @@ class Telegram(Concern):
             number, _, secret = token.partition(":")
             if not (number.isdigit() and secret):
                 raise ValueError("a bot token looks like 123456:ABC")
+        if len({int(token.partition(":")[0]) for token in tokens}) < len(tokens):
+            raise ValueError("two tokens belong to the same bot: one of them was revoked")
         return tuple(SecretStr(token) for token in tokens)
 
     @property
@@ -254,9 +256,38 @@ class PublicAddress(Concern):
         return self.public_base_url is not None and self.callback_secret is not None
 
 
-def provider_keys() -> tuple[ProviderKey, ...]:
-    """Collect the provider keys of the environment in all three ways of writing them."""
-    return parse_keys(os.environ)
+def secret_values(*concerns: Concern) -> tuple[str, ...]:
+    """List every secret of these concerns: what no log line and no answer may hold.
+
+    The kind of a setting tells, so a new secret cannot be forgotten; and an address may hold a
+    password, whatever its setting is for.
+    """
+    found = (value for concern in concerns for value in _plain_values(concern))
+    return tuple(dict.fromkeys(value for value in found if value))
+
+
+def _plain_values(concern: Concern) -> Iterator[str]:
+    for name in type(concern).model_fields:
+        value = getattr(concern, name)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, SecretStr):
+                yield each.get_secret_value()
+                yield from _passwords(each.get_secret_value())
+            elif isinstance(each, str):
+                yield from _passwords(each)
+
+
+def _passwords(text: str) -> Iterator[str]:
+    """Find the password of each address in the text, as it stands there and as it is typed."""
+    for address in text.split(","):
+        try:
+            parts = urlsplit(address.strip())
+            found = [parts.password, *parse_qs(parts.query).get("password", ())]
+        except ValueError:
+            continue
+        for password in filter(None, found):
+            yield password
+            yield unquote(password)
 
 
 ConcernType = TypeVar("ConcernType", bound=Concern)
@@ -275,10 +306,22 @@ class Loader:
             self._faults += [_sentence(concern, fault) for fault in error.errors()]
             return None
 
+    def read_provider_keys(self) -> tuple[ProviderKey, ...]:
+        """Collect the provider keys of the environment in all three ways of writing them."""
+        try:
+            return parse_keys(os.environ)
+        except ValueError as error:
+            self._faults.append(str(error))
+            return ()
+
     def require(self, condition: object, fault: str) -> None:
         """Add a fault that concerns several settings at once."""
         if not condition:
             self._faults.append(fault)
+
+    def blame(self, faults: Iterable[str]) -> None:
+        """Add what the rules between settings have found."""
+        self._faults += faults
 
     def finish(self) -> None:
         """Raise ConfigurationError with all faults, if there are any."""

@@ -15,6 +15,7 @@ from pydantic_settings import NoDecode
 from neurocards.domain.inbound import PHOTO_COST, InboundLimit
 from neurocards.domain.orders import PriceList
 from neurocards.errors import ConfigurationError
+from neurocards.setting_rules import broker_faults, port_faults, timing_faults
 from neurocards.settings import (
     Broker,
     Concern,
@@ -24,6 +25,7 @@ from neurocards.settings import (
     Telegram,
     Telemetry,
     Timings,
+    secret_values,
 )
 
 
@@ -125,15 +127,15 @@ class BotSettings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Give every secret value, so that the log can leave them out."""
-        optional = (
-            self.intake.webhook_secret,
-            self.intake.kie_webhook_key,
-            self.address.callback_secret,
-            self.broker.nats_password,
-            self.database.password,
+        return secret_values(
+            self.intake,
+            self.offer,
+            self.telegram,
+            self.address,
+            self.database,
+            self.broker,
+            self.telemetry,
         )
-        tokens = tuple(self.telegram.tokens_by_bot_id.values())
-        return tokens + tuple(secret.get_secret_value() for secret in optional if secret)
 
 
 def load() -> BotSettings:
@@ -152,6 +154,7 @@ def load() -> BotSettings:
             intake is None or intake.webhook_secret is not None,
             "NEUROCARDS_WEBHOOK_SECRET: MODE=webhook needs it, or anybody could send us updates",
         )
+    _check_rules(loader, intake=intake, broker=broker, timings=timings, telemetry=telemetry)
     loader.finish()
     if not (way and intake and offer and telegram and address):
         raise ConfigurationError("the settings of the bot cannot be read")
@@ -160,3 +163,20 @@ def load() -> BotSettings:
     return BotSettings(
         way.mode, intake, offer, telegram, address, database, broker, timings, telemetry
     )
+
+
+def _check_rules(
+    loader: Loader,
+    *,
+    intake: Intake | None,
+    broker: Broker | None,
+    timings: Timings | None,
+    telemetry: Telemetry | None,
+) -> None:
+    """Check what can be read; a concern with faults of its own is told of already."""
+    if timings:
+        loader.blame(timing_faults(timings))
+    if broker:
+        loader.blame(broker_faults(broker))
+    if intake and telemetry:
+        loader.blame(port_faults(telemetry, http_port=intake.http_port))

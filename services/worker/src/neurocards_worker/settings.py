@@ -16,6 +16,7 @@ from pydantic_settings import NoDecode
 from neurocards.adapters.kie.dialects import DEFAULT_MODEL, DIALECTS
 from neurocards.domain.keys import ProviderKey
 from neurocards.errors import ConfigurationError
+from neurocards.setting_rules import broker_faults, capacity_faults, timing_faults
 from neurocards.settings import (
     Broker,
     Concern,
@@ -25,7 +26,7 @@ from neurocards.settings import (
     Telegram,
     Telemetry,
     Timings,
-    provider_keys,
+    secret_values,
 )
 
 
@@ -124,14 +125,9 @@ class WorkerSettings:
 
     def secrets(self) -> list[str]:
         """List what must never stand in a log line."""
-        database = self.database
-        held = [database.password, database.database_url, self.broker.nats_password]
-        held += [self.script.openai_api_key, self.public.callback_secret]
-        return [
-            *(secret.get_secret_value() for secret in held if secret is not None),
-            *self.telegram.tokens_by_bot_id.values(),
-            *(key.secret for key in self.keys),
-        ]
+        concerns = (self.work, self.database, self.broker, self.telemetry, self.telegram)
+        values = secret_values(*concerns, self.public, self.video, self.script)
+        return [*values, *(key.secret for key in self.keys)]
 
 
 def load() -> WorkerSettings:
@@ -141,8 +137,14 @@ def load() -> WorkerSettings:
     database, broker = loader.read(Database), loader.read(Broker)
     telemetry, telegram = loader.read(Telemetry), loader.read(Telegram)
     public, video = loader.read(PublicAddress), loader.read(VideoModel)
-    script, keys = loader.read(ScriptModel), provider_keys()
+    script, keys = loader.read(ScriptModel), loader.read_provider_keys()
     loader.require(keys, "KIE_API_KEY: give at least one key of the video provider")
+    if timings:
+        loader.blame(timing_faults(timings))
+    if broker:
+        loader.blame(broker_faults(broker))
+    if broker and work:
+        loader.blame(capacity_faults(broker, jobs_at_once=work.concurrency))
     loader.finish()
     if not (work and timings and database and broker and telemetry):
         raise ConfigurationError("the settings are incomplete")
