@@ -199,3 +199,15 @@ async def test_a_photo_that_takes_too_long_is_given_up():
         await impatient.inspect(encoded(picture(), "JPEG"))
 
     assert caught.value.fault is PhotoFault.DAMAGED
+
+
+async def test_a_process_that_says_more_than_it_may_is_ended():
+    """Its output is read up to a limit, whatever a photo has made of it."""
+    strict = SubprocessPhotoInspector(output_bytes_max=2000)
+    photo = encoded(picture((1600, 1600)), "JPEG")
+
+    assert (await strict.inspect(photo)).format == "JPEG"
+    with pytest.raises(PhotoUnusableError) as caught:
+        await strict.cleaned(photo)
+
+    assert caught.value.fault is PhotoFault.DAMAGED

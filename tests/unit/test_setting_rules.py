@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 from pydantic import SecretStr
@@ -128,7 +127,7 @@ def test_the_log_knows_every_setting_that_is_declared_a_secret(
 
 
 def vars_of(thing: object) -> list[object]:
-    names = getattr(type(thing), "model_fields", None) or getattr(thing, "__slots__", ())
+    names: Iterable[str] = getattr(type(thing), "model_fields", getattr(thing, "__slots__", ()))
     return [getattr(thing, name) for name in names]
 
 
@@ -146,4 +145,3 @@ def test_an_address_without_a_password_adds_nothing():
     """A word that is no secret must not vanish from the log."""
     telegram = Telegram.model_validate({"NEUROCARDS_TELEGRAM_TOKENS": "1:a"})
     assert secret_values(telegram, Broker.model_validate({})) == ("1:a",)
-    assert not any(re.search("localhost", value) for value in secret_values(Broker()))

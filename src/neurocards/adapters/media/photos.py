@@ -7,6 +7,7 @@ used; it never means a crash here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -16,11 +17,15 @@ import structlog
 
 from neurocards.adapters.media.magic import fault_by_header
 from neurocards.adapters.media.photo_task import PhotoTask
-from neurocards.domain.photos import PhotoFacts, PhotoFault
+from neurocards.domain.photos import UPLOAD_BYTES_MAX, PhotoFacts, PhotoFault
 from neurocards.errors import PhotoUnusableError
 
 WALL_S_MAX = 30.0
 PROCESSES_MAX = 2
+OUTPUT_BYTES_MAX = UPLOAD_BYTES_MAX + 64 * 1024
+"""The largest photo that comes out, and the line before it. A process that was taken over by its
+photo could write without end."""
+READ_BYTES = 64 * 1024
 _MODULE = "neurocards.adapters.media.photo_process"
 
 log = structlog.get_logger(__name__)
@@ -30,11 +35,16 @@ class SubprocessPhotoInspector:
     """A PhotoInspector."""
 
     def __init__(
-        self, *, processes_max: int = PROCESSES_MAX, wall_s_max: float = WALL_S_MAX
+        self,
+        *,
+        processes_max: int = PROCESSES_MAX,
+        wall_s_max: float = WALL_S_MAX,
+        output_bytes_max: int = OUTPUT_BYTES_MAX,
     ) -> None:
         """At most `processes_max` photos are decoded at once; the others wait their turn."""
         self._turns = asyncio.Semaphore(processes_max)
         self._wall_s_max = wall_s_max
+        self._output_bytes_max = output_bytes_max
 
     async def inspect(self, photo: bytes) -> PhotoFacts:
         reply, _ = await self._decoded(PhotoTask.INSPECT, photo)
@@ -79,15 +89,55 @@ class SubprocessPhotoInspector:
             env={"PATH": os.defpath},
             cwd="/",
         )
+        output: bytes | None = None
         try:
             async with asyncio.timeout(self._wall_s_max):
-                output, _ = await process.communicate(photo)
+                _, output = await asyncio.gather(
+                    _fed(process, photo), _read(process, bytes_max=self._output_bytes_max)
+                )
         except TimeoutError:
-            output = b""
+            log.warning("photo.process_too_slow", task=task, wall_s_max=self._wall_s_max)
+        else:
+            if output is None:
+                log.warning("photo.process_talks_too_much", task=task)
         finally:
             if process.returncode is None:
                 process.kill()
-                await process.wait()
+                await _drained(process)
+        if output is None:
+            return b""
         if process.returncode != 0:
             log.warning("photo.process_failed", task=task, exit_code=process.returncode)
         return output
+
+
+async def _fed(process: asyncio.subprocess.Process, photo: bytes) -> None:
+    """Write the photo; a process that has ended before it read all of it has its reason."""
+    if process.stdin is None:
+        raise ValueError("the process has no standard input")
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(photo)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _read(process: asyncio.subprocess.Process, *, bytes_max: int) -> bytes | None:
+    """Read all that the process says and wait for its end; None as soon as it is too much."""
+    if process.stdout is None:
+        raise ValueError("the process has no standard output")
+    output = bytearray()
+    while chunk := await process.stdout.read(READ_BYTES):
+        output += chunk
+        if len(output) > bytes_max:
+            process.kill()
+            await _drained(process)
+            return None
+    await process.wait()
+    return bytes(output)
+
+
+async def _drained(process: asyncio.subprocess.Process) -> None:
+    """Wait for the end of a killed process; what it has still said must be read for that."""
+    while process.stdout is not None and await process.stdout.read(READ_BYTES):
+        pass
+    await process.wait()
