@@ -26,12 +26,16 @@ message, and the process ends with code 2. A secret is shown nowhere. This page 
 """
 KEYS = """
 ## Provider keys
-Worker only. All three ways of writing them down may be mixed; duplicates are dropped.
+Worker only. All three ways of writing them down may be mixed; duplicates are dropped. The provider
+counts orders and credits by account: keys of one account need the same label, or together they
+order more than it allows. A label has at most 40 lower-case letters, digits and hyphens; a key
+without one is an account of its own.
 
 | variable | meaning |
 |---|---|
 | `KIE_API_KEY` | one key, or several with commas |
 | `KIE_API_KEY_1`, `KIE_API_KEY_2`, … | further keys, each one or several with commas |
+| `KIE_API_KEY_ACCOUNT`, `KIE_API_KEY_1_ACCOUNT`, … | the account of that variable's keys |
 """
 
 

@@ -1,4 +1,4 @@
-"""What every KeyStore does: fair turns, a window per key, blocks that end."""
+"""What every KeyStore does: fair turns, a window per account, blocks that end, jobs that wake."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import asyncio
 from collections import Counter
 from datetime import datetime
 
-from neurocards.domain.keys import AllBlocked, KeyTaken, WindowFull, parse_keys
-from neurocards.testing.world import World
+import pytest
+
+from neurocards.domain.keys import (
+    WAITS_FOR_KEY_REASONS,
+    AllBlocked,
+    KeyTaken,
+    WindowFull,
+    parse_keys,
+)
+from neurocards.ports.jobs import Claimed, NotDue
+from neurocards.testing.world import LEASE_S, World, accepted, claimed, taken_messages
 
 KEYS = parse_keys({"KIE_API_KEY": "one,two,three"})
 FINGERPRINTS = [key.fingerprint for key in KEYS]
 WINDOW_S = 10.0
+SHARED = parse_keys({"KIE_API_KEY": "one,two", "KIE_API_KEY_ACCOUNT": "house"})
 
 
 async def test_keys_take_turns(world: World):
@@ -38,6 +48,53 @@ async def test_many_takers_at_once_never_exceed_the_window(world: World):
     waits = [answer for answer in answers if isinstance(answer, WindowFull)]
     assert len(waits) == 18
     assert all(0 < wait.wait_ms <= WINDOW_S * 1000 for wait in waits)
+
+
+async def test_two_hundred_takers_of_one_key_get_exactly_twenty_in_ten_seconds(world: World):
+    """The others are told to wait for the window; nobody is parked."""
+    await world.keys.register(KEYS[:1])
+    for _ in range(2):
+        answers = await asyncio.gather(
+            *(world.keys.take(FINGERPRINTS[:1], window_s=WINDOW_S, limit=20) for _ in range(200))
+        )
+        assert Counter(type(answer) for answer in answers) == {KeyTaken: 20, WindowFull: 180}
+        await world.pass_time(WINDOW_S)
+
+
+async def test_keys_of_one_account_share_its_window_and_take_turns_in_it(world: World):
+    await world.keys.register(SHARED)
+    answers = await asyncio.gather(
+        *(world.keys.take(FINGERPRINTS[:2], window_s=WINDOW_S, limit=4) for _ in range(10))
+    )
+    taken = Counter(answer for answer in answers if isinstance(answer, KeyTaken))
+    assert taken == {KeyTaken(fingerprint): 2 for fingerprint in FINGERPRINTS[:2]}
+    assert sum(isinstance(answer, WindowFull) for answer in answers) == 6
+
+
+async def test_a_key_that_gets_a_label_brings_what_it_took_along(world: World):
+    """The provider does not know of our labels: its window is as full as it was."""
+    await world.keys.register(KEYS[:2])
+    for _ in range(4):
+        await world.keys.take(FINGERPRINTS[:2], window_s=WINDOW_S, limit=4)
+    await world.keys.register(SHARED)
+    answer = await world.keys.take(FINGERPRINTS[:2], window_s=WINDOW_S, limit=4)
+    assert isinstance(answer, WindowFull)
+    await world.keys.register(KEYS[:2])
+    await world.pass_time(WINDOW_S)
+    answer = await world.keys.take(FINGERPRINTS[:2], window_s=WINDOW_S, limit=1)
+    assert isinstance(answer, KeyTaken)
+
+
+@pytest.mark.parametrize(
+    ("reason", "others_rest"), [("rate_limit", True), ("billing", True), ("unauthorized", False)]
+)
+async def test_a_refusal_that_concerns_the_account_lets_all_of_its_keys_rest(
+    world: World, *, reason: str, others_rest: bool
+):
+    await world.keys.register(SHARED)
+    await world.keys.block(FINGERPRINTS[0], for_s=3600, reason=reason)
+    answer = await world.keys.take(FINGERPRINTS[1:2], window_s=WINDOW_S, limit=20)
+    assert isinstance(answer, AllBlocked) is others_rest
 
 
 async def test_a_full_window_opens_when_its_oldest_take_leaves_it(world: World):
@@ -99,3 +156,35 @@ async def test_without_any_key_there_is_no_end_to_wait_for(world: World):
     unknown = await world.keys.take(FINGERPRINTS, window_s=WINDOW_S, limit=20)
     assert unknown == AllBlocked(None)
     await world.keys.block("unknown", for_s=1, reason="RATE_LIMIT")
+
+
+@pytest.mark.parametrize("reason", WAITS_FOR_KEY_REASONS)
+async def test_a_key_that_nobody_knew_wakes_the_jobs_that_wait_for_one(world: World, reason: str):
+    await world.keys.register(KEYS[:1])
+    parked = await claimed(world, await accepted(world))
+    other = await claimed(world, await accepted(world))
+    await world.jobs.postpone(parked.fence, after_s=300, reason=reason)
+    await world.jobs.postpone(other.fence, after_s=300, reason="window_full")
+    await taken_messages(world)
+    await world.keys.register(KEYS[:1])
+    assert await taken_messages(world) == []
+    await world.keys.register(KEYS[:2])
+    assert [message.job_id for message in await taken_messages(world)] == [parked.id]
+    claim = await world.jobs.claim(parked.id, worker="w", lease_s=LEASE_S)
+    assert isinstance(claim, Claimed)
+    assert claim.job.tries == 0
+    assert isinstance(await world.jobs.claim(other.id, worker="w", lease_s=LEASE_S), NotDue)
+
+
+async def test_a_block_that_ends_is_the_time_when_a_parked_job_is_due(world: World):
+    await world.keys.register(KEYS[:1])
+    await world.keys.block(FINGERPRINTS[0], for_s=100, reason="rate_limit")
+    job = await claimed(world, await accepted(world))
+    await world.jobs.postpone(job.fence, after_s=100, reason="keys_blocked")
+    await taken_messages(world)
+    assert await world.outbox.enqueue_due(batch=9, unseen_s=60) == 0
+    await world.pass_time(101)
+    assert await world.outbox.enqueue_due(batch=9, unseen_s=60) == 1
+    await claimed(world, job.id)
+    answer = await world.keys.take(FINGERPRINTS[:1], window_s=WINDOW_S, limit=20)
+    assert isinstance(answer, KeyTaken)

@@ -118,15 +118,19 @@ class JobStore(Protocol):
 
 
 class KeyStore(Protocol):
-    """Health and sliding window of the provider keys, shared by the fleet."""
+    """Health of the provider keys and the sliding window of each account, shared by the fleet."""
 
-    async def register(self, keys: Sequence[ProviderKey]) -> None: ...
+    async def register(self, keys: Sequence[ProviderKey]) -> None:
+        """Make keys and their accounts known; a new key wakes the jobs that wait for one."""
+        ...
 
     async def take(
         self, fingerprints: Collection[str], *, window_s: float, limit: int
     ) -> KeyAnswer: ...
 
-    async def block(self, fingerprint: str, *, for_s: float, reason: str) -> None: ...
+    async def block(self, fingerprint: str, *, for_s: float, reason: str) -> None:
+        """Let a key rest, and with it all keys of its account but for a key that is not known."""
+        ...
 
 
 class TemplateStore(Protocol):

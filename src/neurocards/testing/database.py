@@ -119,10 +119,10 @@ class BucketRecord:
 
 @dataclass(slots=True)
 class KeyRecord:
+    account: str
     blocked_until: datetime | None = None
     reason: str | None = None
     last_turn: int = 0
-    takes: list[datetime] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -145,6 +145,7 @@ class MemoryDatabase:
         self.ledger: list[LedgerEntry] = []
         self.outbox: list[OutboxMessage] = []
         self.keys: dict[str, KeyRecord] = {}
+        self.takes: dict[str, list[datetime]] = {}
         self.dialogues: dict[DialogueKey, DialogueRecord] = {}
         self.templates = {template.id: template for template in templates}
         self._message_id = 0

@@ -13,20 +13,20 @@ from datetime import datetime
 
 import structlog
 
-from neurocards.domain.keys import AllBlocked, KeyTaken, ProviderKey, WindowFull
+from neurocards.domain.keys import PARKED_REASON, AllBlocked, KeyTaken, ProviderKey, WindowFull
 from neurocards.domain.outcomes import Snooze
 from neurocards.errors import StoreUnavailableError
 from neurocards.ports.jobs import KeyStore
 from neurocards_worker.moments import Moments
 
 WINDOW_FULL_REASON = "window_full"
-ALL_BLOCKED_REASON = "keys_blocked"
+ALL_BLOCKED_REASON = PARKED_REASON
 SNOOZE_S = 30.0
 STORE_AWAY_REASON = "store_away"
 STORE_AWAY_S = 5.0
 REGISTER_PAUSE_S = 2.0
 PARKED_LOOK_S = 300.0
-"""A parked job looks again after so long at the latest: somebody may have unblocked a key."""
+"""A parked job looks again after so long at the latest, should nobody have woken it."""
 
 
 log = structlog.get_logger(__name__)

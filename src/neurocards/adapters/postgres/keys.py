@@ -6,7 +6,17 @@ from collections.abc import Collection, Sequence
 
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import load
-from neurocards.domain.keys import AllBlocked, KeyAnswer, KeyTaken, ProviderKey, WindowFull
+from neurocards.domain.keys import (
+    UNAUTHORIZED_REASON,
+    WAITS_FOR_KEY_REASONS,
+    AllBlocked,
+    KeyAnswer,
+    KeyTaken,
+    ProviderKey,
+    WindowFull,
+)
+
+WAKE_BATCH = 500
 
 
 class PostgresKeyStore:
@@ -15,8 +25,13 @@ class PostgresKeyStore:
         self._statements = load("keys")
 
     async def register(self, keys: Sequence[ProviderKey]) -> None:
-        fingerprints = [key.fingerprint for key in keys]
-        await self._database.execute(self._statements["register_keys"], fingerprints)
+        new = await self._database.value(
+            self._statements["register_keys"],
+            [key.fingerprint for key in keys],
+            [key.account for key in keys],
+        )
+        if new:
+            await self.wake_parked()
 
     async def take(
         self, fingerprints: Collection[str], *, window_s: float, limit: int
@@ -33,4 +48,18 @@ class PostgresKeyStore:
         return AllBlocked(row["blocked_until"])
 
     async def block(self, fingerprint: str, *, for_s: float, reason: str) -> None:
-        await self._database.execute(self._statements["block_key"], fingerprint, for_s, reason)
+        whole_account = reason != UNAUTHORIZED_REASON
+        await self._database.execute(
+            self._statements["block_key"], fingerprint, for_s, reason, whole_account
+        )
+
+    async def wake_parked(self) -> int:
+        """Let every job that waits for a key try now; tell how many. Batch by batch."""
+        woken = 0
+        while True:
+            count = await self._database.value(
+                self._statements["wake_parked_jobs"], list(WAITS_FOR_KEY_REASONS), WAKE_BATCH
+            )
+            woken += int(count)
+            if count < WAKE_BATCH:
+                return woken

@@ -1,21 +1,24 @@
 -- Health and window of the provider keys, by fingerprint; never the key.
 
 -- name: register_keys
--- Each key is an account of its own until somebody says that some share one.
-WITH accounts AS (
-    INSERT INTO provider_accounts (account) SELECT unnest($1::text[])
-    ON CONFLICT DO NOTHING
-)
-INSERT INTO provider_keys (fingerprint, account)
-SELECT fingerprint, fingerprint FROM unnest($1::text[]) AS fingerprint
-ON CONFLICT DO NOTHING;
+SELECT register_provider_keys($1, $2);
+
+-- name: wake_parked_jobs
+SELECT wake_parked_jobs($1, $2);
 
 -- name: take_key
 SELECT fingerprint, wait_ms, nullif(blocked_until, 'infinity') AS blocked_until
 FROM take_provider_key($1, make_interval(secs => $2), $3);
 
 -- name: block_key
+-- With $4 all keys of the account: the provider counts its orders and credits together.
 UPDATE provider_keys SET
-    blocked_until = greatest(blocked_until, now() + make_interval(secs => $2)), reason = $3,
-    failure_count = failure_count + 1, last_failure_at = now()
-WHERE fingerprint = $1;
+    reason = CASE
+        WHEN blocked_until > now() + make_interval(secs => $2) THEN reason ELSE $3
+    END,
+    blocked_until = greatest(blocked_until, now() + make_interval(secs => $2)),
+    failure_count = failure_count + CASE WHEN fingerprint = $1 THEN 1 ELSE 0 END,
+    last_failure_at = CASE WHEN fingerprint = $1 THEN now() ELSE last_failure_at END
+WHERE fingerprint = $1 OR (
+    $4 AND account = (SELECT named.account FROM provider_keys named WHERE named.fingerprint = $1)
+);
