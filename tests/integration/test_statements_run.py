@@ -130,4 +130,5 @@ async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> No
     await world.outbox.forget_inbound_buckets(batch=9)
     reports = JobReports(database)
     assert await reports.schema_version() >= 2
+    await reports.key_health()
     await reports.job_timeline((await brought_to(world, JobStatus.RENDERING, user_id=42)).id)

@@ -15,11 +15,10 @@ import pytest
 from neurocards.domain.callbacks import callback_path
 from neurocards.domain.jobs import JobStatus
 from neurocards.errors import StoreUnavailableError
-from neurocards.telemetry.probes import Check, Readiness
 from neurocards.testing.queue import MemoryBroker, MemoryHints
 from neurocards.testing.world import accepted, brought_to
 from neurocards_bot.http.callbacks import CallbackReceiver, callback_routes
-from neurocards_bot.http.queue_stats import health_routes, queue_stats_routes
+from neurocards_bot.http.queue_stats import queue_stats_routes
 from neurocards_bot.http.server import build_app
 from neurocards_bot.http.webhook import SECRET_HEADER, UPDATE_BYTES_MAX, webhook_routes
 from support.bot_desk import BOT_ID, Desk, message, photo, press
@@ -39,7 +38,6 @@ class Side:
         self.desk = Desk()
         self.broker = MemoryBroker()
         self.hints = MemoryHints(self.broker)
-        self.failing = False
         clock = self.desk.world.database.clock
         receiver = CallbackReceiver(
             self.hints,
@@ -53,16 +51,11 @@ class Side:
                 webhook_routes({BOT_ID: self.desk.bot}, self.desk.processor, secret=secret),
                 callback_routes(receiver),
                 queue_stats_routes(self.desk.world.orders, clock, workers_configured=20),
-                health_routes(Readiness([Check("database", self._check)])),
             ],
             self.desk.metrics,
         )
         transport = httpx.ASGITransport(app)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://bot")
-
-    async def _check(self) -> None:
-        if self.failing:
-            raise StoreUnavailableError
 
     async def post(self, update: dict[str, Any], **headers: str) -> httpx.Response:
         return await self.client.post(PATH, json=update, headers=HEADERS | headers)
@@ -256,14 +249,6 @@ class TestQueueStats:
         reply = await side.client.get("/queue_stats")
         assert reply.status_code == 503
         assert "retry-after" in reply.headers
-
-
-async def test_health_is_503_while_something_is_away(side: Side):
-    assert (await side.client.get("/health")).status_code == 200
-    side.failing = True
-    reply = await side.client.get("/health")
-    assert reply.status_code == 503
-    assert reply.json()["checks"]["database"]["ok"] is False
 
 
 async def test_no_page_describes_the_api_to_strangers(side: Side):

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 import pytest
 from prometheus_client import CollectorRegistry
 
-from neurocards.errors import StoreUnavailableError
+from neurocards.errors import QueueUnavailableError, StoreUnavailableError
 from neurocards.ports.queue import OutboxMessage, OutboxMessages, Publisher
 from neurocards.testing.queue import MemoryBroker, MemoryPublisher
 from neurocards.testing.world import MemoryWorld, accepted
 from neurocards_bot.outbox_metrics import OutboxMetrics
-from neurocards_bot.relay import BACK_OFF_S_MAX, Pass, Relay, pause_s
+from neurocards_bot.relay import BACK_OFF_S_MAX, FAILURES_TOLERATED, Pass, Relay, pause_s
 
 BOUND_S = 20.0
 NEVER_S = 3600.0
@@ -208,3 +208,34 @@ async def test_the_length_of_the_outbox_is_measured():
 )
 def test_the_pause_after_a_look(last: Pass, failures: int, expected_s: float):
     assert pause_s(last, batch=10, poll_s=0.5, failures=failures) == pytest.approx(expected_s)
+
+
+async def test_a_relay_whose_looks_all_fail_says_so_until_one_succeeds():
+    """One failed look is the restart of a broker; several are for somebody to know of."""
+    desk = Desk()
+    job_id = await accepted(desk.world)
+    desk.broker.go_away()
+    reasons: list[str] = []
+    async with running(desk.relay):
+
+        async def is_held_up() -> bool:
+            desk.relay.broker_is_back()
+            await asyncio.sleep(0)
+            try:
+                await desk.relay.check()
+            except QueueUnavailableError as error:
+                reasons.append(str(error))
+            return bool(reasons)
+
+        async with asyncio.timeout(BOUND_S):
+            while not await is_held_up():
+                pass
+        assert "the broker is away" in reasons[0]
+        failures = desk.value("neurocards_outbox_relay_failures_total")
+        assert failures is not None
+        assert failures >= FAILURES_TOLERATED
+        desk.broker.come_back()
+        desk.relay.broker_is_back()
+        await desk.until(lambda: desk.broker.job_ids == {job_id})
+        await desk.until(lambda: desk.value("neurocards_outbox_relayed_total") == 1)
+        await desk.relay.check()

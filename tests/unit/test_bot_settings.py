@@ -54,6 +54,18 @@ def test_the_log_is_told_every_secret(monkeypatch: pytest.MonkeyPatch):
     assert expected <= set(load().secrets)
 
 
+@pytest.mark.parametrize("token", ["short", "fifteen-letters", "не по-английски, но длинно"])
+def test_an_admin_token_that_could_be_guessed_is_refused(
+    monkeypatch: pytest.MonkeyPatch, token: str
+):
+    """An empty one means that there is none."""
+    told = faults(monkeypatch, NEUROCARDS_ADMIN_TOKEN=token)
+    assert "NEUROCARDS_ADMIN_TOKEN: at least 16 plain characters" in told
+    assert token not in told
+    monkeypatch.setenv("NEUROCARDS_ADMIN_TOKEN", "")
+    assert load().intake.admin_token is None
+
+
 def test_the_old_name_of_the_public_address_works(monkeypatch: pytest.MonkeyPatch):
     for name, value in WEBHOOK.items():
         monkeypatch.setenv(name, value)

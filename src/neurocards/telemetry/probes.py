@@ -50,6 +50,9 @@ class CheckResult:
     ok: bool
     took_ms: float
     reason: str = ""
+    """What kind of error it was: anybody may read that."""
+    text: str = ""
+    """The whole error, which may hold addresses and passwords; only for those who may know them."""
 
 
 class Readiness:
@@ -65,7 +68,7 @@ class Readiness:
 
     async def report(self) -> tuple[int, dict[str, object]]:
         """Run all checks at once; give the HTTP status and the body."""
-        results = await asyncio.gather(*(_run(check) for check in self._checks))
+        results = await run_checks(self._checks)
         checks = {
             result.name: {"ok": result.ok, "took_ms": result.took_ms}
             | ({"reason": result.reason} if result.reason else {})
@@ -78,19 +81,24 @@ class Readiness:
         return _NOT_READY, {"status": "not ready", "checks": checks}
 
 
+async def run_checks(checks: Sequence[Check]) -> Sequence[CheckResult]:
+    """Run all of them at once; none raises, none takes longer than it may."""
+    return await asyncio.gather(*(_run(check) for check in checks))
+
+
 async def _run(check: Check) -> CheckResult:
     started = time.perf_counter()
-    reason = ""
+    reason = text = ""
     try:
         async with asyncio.timeout(check.timeout_s):
             await check.run()
     except TimeoutError:
-        reason = f"no answer within {check.timeout_s:g} s"
+        reason = text = f"no answer within {check.timeout_s:g} s"
     except Exception as error:  # noqa: BLE001 - whatever a check raises, the answer is no
         # The text may hold an address with a password; the kind tells enough.
-        reason = type(error).__name__
+        reason, text = type(error).__name__, str(error)
     took_ms = round((time.perf_counter() - started) * 1000, 1)
-    return CheckResult(check.name, not reason, took_ms, reason)
+    return CheckResult(check.name, not reason, took_ms, reason, text)
 
 
 def probe_routes(readiness: Readiness, registry: CollectorRegistry) -> list[Route]:

@@ -183,7 +183,8 @@ class TestByPolling:
         assert "message_processing_seconds_bucket" in metrics
         assert 'database_query_seconds_count{query_name="user"}' in metrics
         assert health.status_code == 200
-        assert set(health.json()["checks"]) == {"database", "queue", "telegram"}
+        assert health.json()["status"] == "ok"
+        assert set(health.json()["checks"]) == {"database", "queue", "telegram", "keys", "relay"}
 
     @pytest.mark.usefixtures("bot")
     async def test_a_button_whose_message_was_deleted_is_answered(

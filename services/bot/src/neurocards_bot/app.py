@@ -10,12 +10,14 @@ from prometheus_client import CollectorRegistry
 from neurocards.adapters.nats.connection import NatsConnection
 from neurocards.migrate import migrations_folder, read_migrations
 from neurocards.telemetry.probes import ProbeServer
+from neurocards.telemetry.redaction import Redactor
 from neurocards_bot import assembly
 from neurocards_bot.clock import SystemClock
 from neurocards_bot.dispatching import ALLOWED_UPDATES
-from neurocards_bot.health import TelegramCheck, build_readiness
+from neurocards_bot.health import Dependencies, Health, TelegramCheck, build_readiness
 from neurocards_bot.http.callbacks import callback_routes
-from neurocards_bot.http.queue_stats import health_routes, queue_stats_routes
+from neurocards_bot.http.health import health_routes
+from neurocards_bot.http.queue_stats import queue_stats_routes
 from neurocards_bot.http.webhook import webhook_routes
 from neurocards_bot.lifecycle import run_until
 from neurocards_bot.messages import LateEdits
@@ -59,19 +61,24 @@ async def run(settings: BotSettings, stop: asyncio.Event) -> None:
             wake_relay=relay.wake,
         )
         processor = UpdateProcessor(dispatcher, stores.orders, texts, metrics)
-        readiness, health = build_readiness(
-            schema_version=stores.reports.schema_version,
+        readiness, checks = build_readiness(
+            Dependencies(
+                schema_version=stores.reports.schema_version,
+                key_health=stores.reports.key_health,
+                queue=queue.check,
+                telegram=TelegramCheck(bots, clock),
+                relay=relay.check,
+            ),
             version_needed=len(read_migrations(migrations_folder())),
-            queue=queue.check,
-            telegram=TelegramCheck(bots, clock),
         )
+        health = Health(checks, clock, redact=Redactor(settings.secrets))
         routes = [
             webhook_routes(bots, processor, secret=assembly.webhook_secret(settings)),
             callback_routes(assembly.make_callbacks(settings, queue, clock, metrics)),
             queue_stats_routes(
                 stores.orders, clock, workers_configured=settings.offer.workers_configured
             ),
-            health_routes(health),
+            health_routes(health, admin_token=assembly.revealed(settings.intake.admin_token)),
         ]
         server = assembly.make_server(settings, routes, metrics)
         await stack.enter_async_context(ProbeServer(settings.telemetry, readiness, registry))

@@ -204,8 +204,8 @@ def make_callbacks(
         NatsHints(queue),
         clock,
         metrics,
-        secret=_revealed(settings.address.callback_secret),
-        provider_key=_revealed(settings.intake.kie_webhook_key),
+        secret=revealed(settings.address.callback_secret),
+        provider_key=revealed(settings.intake.kie_webhook_key),
     )
 
 
@@ -258,8 +258,8 @@ def webhook_secret(settings: BotSettings) -> str | None:
     """Give the secret in webhook mode only: while we poll, every webhook call is refused."""
     if settings.mode is not Mode.WEBHOOK:
         return None
-    return _revealed(settings.intake.webhook_secret)
+    return revealed(settings.intake.webhook_secret)
 
 
-def _revealed(secret: SecretStr | None) -> str | None:
+def revealed(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None

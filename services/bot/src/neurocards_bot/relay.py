@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from neurocards.errors import NeurocardsError
+from neurocards.errors import NeurocardsError, QueueUnavailableError
 from neurocards.ports.queue import OutboxMessage, OutboxMessages, Publisher
 from neurocards_bot.outbox_metrics import OutboxMetrics
 
@@ -26,6 +26,8 @@ BATCH = 500
 BACK_OFF_S_MIN = 0.1
 BACK_OFF_S_MAX = 5.0
 MEASURE_S = 5.0
+FAILURES_TOLERATED = 3
+"""A broker that restarts is away for as many looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Relay:
         self._woken = asyncio.Event()
         self._broker_back = asyncio.Event()
         self._failures = 0
+        self._reason = ""
         self._measured_at = -MEASURE_S
 
     def wake(self) -> None:
@@ -77,6 +80,13 @@ class Relay:
         """Say that waiting for the broker may be over."""
         self._broker_back.set()
         self._woken.set()
+
+    async def check(self) -> None:
+        """Raise QueueUnavailableError when the last looks at the outbox came to nothing."""
+        if self._failures >= FAILURES_TOLERATED:
+            raise QueueUnavailableError(
+                f"{self._failures} looks in a row have failed: {self._reason}"
+            )
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -117,9 +127,9 @@ class Relay:
         if not last.failed:
             return
         self._metrics.relay_failures_total.inc()
+        self._reason = last.error or f"the broker took {last.taken} of {last.found} messages"
         if self._failures == 1:
-            reason = last.error or f"the broker took {last.taken} of {last.found} messages"
-            log.warning("relay.held_up", reason=reason)
+            log.warning("relay.held_up", reason=self._reason)
 
     async def _measure(self) -> None:
         if time.monotonic() - self._measured_at < MEASURE_S:

@@ -28,6 +28,8 @@ from neurocards.settings import (
     secret_values,
 )
 
+ADMIN_TOKEN_CHARACTERS_MIN = 16
+
 
 class Mode(StrEnum):
     """How updates come: Telegram calls us, or we ask it (one process only, no public address)."""
@@ -56,6 +58,9 @@ class Intake(Concern):
     """Webhook calls that Telegram may have open at once, per bot."""
     kie_webhook_key: SecretStr | None = None
     """The provider's own signing key; without it its signature headers are not looked at."""
+    admin_token: SecretStr | None = None
+    """Who sends it as `X-Admin-Token` may read `/healthz/detailed`; at least 16 characters. Without
+    it there is no such page."""
     connection_pool_size: int = Field(64, ge=1, validation_alias="BOT_CONNECTION_POOL_SIZE")
     """Connections to Telegram at once, all bots together."""
     polling_concurrency: int = Field(32, ge=1, le=100)
@@ -75,6 +80,17 @@ class Intake(Concern):
         if self.inbound_per_minute == 0:
             return None
         return InboundLimit(self.inbound_per_minute, self.inbound_burst)
+
+    @field_validator("admin_token")
+    @classmethod
+    def _not_to_be_guessed(cls, value: SecretStr | None) -> SecretStr | None:
+        token = value.get_secret_value() if value else ""
+        if not token:
+            return None
+        if len(token) < ADMIN_TOKEN_CHARACTERS_MIN or not token.isascii():
+            fault = f"at least {ADMIN_TOKEN_CHARACTERS_MIN} plain characters are needed"
+            raise ValueError(fault)
+        return value
 
     @field_validator("webhook_secret")
     @classmethod

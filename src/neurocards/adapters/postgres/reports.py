@@ -55,6 +55,11 @@ class JobReports:
         """Tell the newest migration that was applied; 0 for none."""
         return int(await self._database.value(self._statements["schema_version"]) or 0)
 
+    async def key_health(self) -> tuple[int, int]:
+        """Tell how many keys of the video provider are known, and how many of them rest."""
+        row = await self._database.row(self._statements["key_health"])
+        return (0, 0) if row is None else (row["keys"], row["blocked"])
+
 
 def _timeline_of(row: Row) -> JobTimeline:
     return JobTimeline(

@@ -1,4 +1,4 @@
-"""GET /queue_stats and GET /health: the state of the queue, and of what the bot depends on."""
+"""GET /queue_stats: how much waits, how much is at work, and how many workers there should be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from starlette.responses import JSONResponse, Response
 from neurocards.errors import StoreUnavailableError
 from neurocards.ports.clock import Clock
 from neurocards.ports.orders import OrderStore
-from neurocards.telemetry.probes import Readiness
 
 SECONDS_PER_MINUTE = 60
 RETRY_AFTER_S = 2
@@ -43,15 +42,4 @@ def queue_stats_routes(orders: OrderStore, clock: Clock, *, workers_configured: 
         )
 
     router.add_api_route("/queue_stats", queue_stats, methods=["GET"], response_model=None)
-    return router
-
-
-def health_routes(health: Readiness) -> APIRouter:
-    router = APIRouter()
-
-    async def report() -> Response:
-        status, body = await health.report()
-        return JSONResponse(body, status_code=status)
-
-    router.add_api_route("/health", report, methods=["GET"], response_model=None)
     return router

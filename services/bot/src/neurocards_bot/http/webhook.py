@@ -9,7 +9,6 @@ anything else and holds the later updates of the chat back meanwhile.
 
 from __future__ import annotations
 
-import hmac
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from neurocards_bot.http.bodies import BodyTooLargeError, read_body
+from neurocards_bot.http.proofs import is_proven
 from neurocards_bot.processing import Applied, NotAnUpdateError, UpdateProcessor, Verdict
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ def webhook_routes(
         request.scope["route"] = route
         bot_id = request.path_params["bot_id"]
         bot = bots.get(bot_id)
-        if not _is_telegram(request, expected):
+        if not is_proven(request, SECRET_HEADER, expected):
             log.warning("webhook.refused", bot_id=bot_id)
             return Response(status_code=401)
         if bot is None:
@@ -59,12 +59,6 @@ def webhook_routes(
     route = Route("/telegram/{bot_id:int}", receive, methods=["POST"])
     router.routes.append(route)
     return router
-
-
-def _is_telegram(request: Request, expected: bytes | None) -> bool:
-    """Compare in constant time, on bytes: text with foreign letters would raise."""
-    given = request.headers.get(SECRET_HEADER, "").encode("latin-1")
-    return expected is not None and hmac.compare_digest(given, expected)
 
 
 def _response(verdict: Verdict) -> Response:

@@ -14,3 +14,7 @@ SELECT * FROM jobs WHERE id = $1;
 
 -- name: schema_version
 SELECT max(version) FROM schema_migrations;
+
+-- name: key_health
+SELECT count(*) AS keys, count(*) FILTER (WHERE blocked_until > now()) AS blocked
+FROM provider_keys;
