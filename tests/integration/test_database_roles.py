@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
 
 import asyncpg
 import pytest
 
-from neurocards.adapters.postgres import Database, JobReports
+from neurocards.adapters.postgres import (
+    Database,
+    JobReports,
+    PostgresDecisionJournal,
+    PostgresSignalSource,
+)
 from neurocards.adapters.postgres.pool import set_codecs
 from neurocards.adapters.postgres.statements import load as product_statements
 from neurocards.domain.inbound import PHOTO_COST, InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
+from neurocards.ports.scaling import RecordedDecision
 from neurocards.testing.world import (
     BOT_ID,
     LEASE_S,
@@ -115,6 +122,24 @@ async def test_a_worker_can_do_all_of_its_work(
 FORBIDDEN = load("roles")
 FACTS = load("role_facts")
 ROLES = {"bot": BOT, "worker": WORKER, "operator": OPERATOR}
+async def test_an_operator_can_do_all_of_its_work(world_of: WorldOf):
+    async with world_of(OPERATOR) as world:
+        database = Database(world.pool)
+        source, journal = PostgresSignalSource(database), PostgresDecisionJournal(database)
+        await source.signals("default", since=datetime.now(UTC), wait_s=10)
+        await source.service_times()
+        await source.provider_accounts()
+        await source.arrival_counts(from_bucket=0, to_bucket=1, bucket_s=900)
+        await source.jobs_by_worker("default")
+        decision = RecordedDecision(
+            *(datetime.now(UTC), "shop", "workers", "default", "Auto", 1, 2, "Base", "2 replicas"),
+            details={},
+        )
+        await journal.record(decision)
+        assert len(await journal.last("shop", "workers", limit=5)) == 1
+        assert await JobReports(database).schema_version() >= 2
+
+
 
 
 @pytest.mark.parametrize("name", [name for name in FORBIDDEN if name.partition("_")[0] in ROLES])

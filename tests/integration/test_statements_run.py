@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from neurocards.adapters.postgres import JobReports, PostgresOutbox, open_database
+from neurocards.adapters.postgres import (
+    JobReports,
+    PostgresDecisionJournal,
+    PostgresOutbox,
+    PostgresSignalSource,
+    open_database,
+)
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import FILES, load
 from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
 from neurocards.ports.orders import DialogueKey
+from neurocards.ports.scaling import RecordedDecision
 from neurocards.settings import Database as DatabaseSettings
 from neurocards.testing.world import (
     BOT_ID,
@@ -56,6 +64,7 @@ async def test_every_named_statement_runs_and_is_timed_under_its_name(
     await _walk_through_orders(world)
     await _walk_through_jobs(world)
     await _walk_through_the_rest(world, recorded)
+    await _walk_through_scaling(recorded)
     named = {name for file in FILES if file != "migrations" for name in load(file)}
     assert set(seen) == named
     assert all(0 < seconds < 60 for seconds in seen.values())
@@ -104,6 +113,21 @@ async def _walk_through_jobs(world: PostgresWorld) -> None:
     failing = await brought_to(world, JobStatus.RENDERING, user_id=USER_ID + 3)
     await jobs.postpone(failing.fence, after_s=0, reason="retry", failure=RATE_LIMIT)
     await jobs.fail((await claimed(world, failing.id)).fence, VIOLATION)
+
+
+async def _walk_through_scaling(database: Database) -> None:
+    source, journal = PostgresSignalSource(database), PostgresDecisionJournal(database)
+    await source.signals("default", since=None, wait_s=None)
+    await source.service_times()
+    await source.provider_accounts()
+    await source.arrival_counts(from_bucket=0, to_bucket=1, bucket_s=900)
+    await source.jobs_by_worker("default")
+    decision = RecordedDecision(
+        *(datetime.now(UTC), "shop", "workers", "default", "Auto", 1, 2, "Base", "2 replicas"),
+        details={},
+    )
+    await journal.record(decision)
+    await journal.last("shop", "workers", limit=1)
 
 
 async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> None:

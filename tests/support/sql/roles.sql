@@ -137,6 +137,21 @@ INSERT INTO outbox (job_id, pool) VALUES (gen_random_uuid(), 'default');
 -- name: owner_changes_the_ledger
 UPDATE ledger SET amount = 9;
 
+-- name: operator_reads_the_outbox
+SELECT * FROM outbox;
+
+-- name: operator_reads_keys
+SELECT * FROM provider_keys;
+
+-- name: operator_forgets_a_decision
+DELETE FROM scaling_records;
+
+-- name: operator_invents_a_decision
+INSERT INTO scaling_decisions (namespace, name) VALUES ('x', 'x');
+
+-- name: bot_records_a_decision
+SELECT record_scaling_decision(now(), 'x', 'x', 'x', 'Auto', 0, 1, 'x', 'x', '{}');
+
 -- name: owner_deletes_from_the_ledger
 DELETE FROM ledger;
 

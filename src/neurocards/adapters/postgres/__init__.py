@@ -7,17 +7,23 @@ from neurocards.adapters.postgres.orders import PostgresOrderStore
 from neurocards.adapters.postgres.outbox import PostgresOutbox
 from neurocards.adapters.postgres.pool import Database, open_database
 from neurocards.adapters.postgres.reports import JobReports, JobTimeline, TimelineStep
+from neurocards.adapters.postgres.scaling import (
+    PostgresDecisionJournal,
+    PostgresSignalSource,
+)
 from neurocards.adapters.postgres.templates import PostgresTemplateStore
 
 __all__ = [
     "Database",
     "JobReports",
     "JobTimeline",
+    "PostgresDecisionJournal",
     "PostgresDialogueStore",
     "PostgresJobStore",
     "PostgresKeyStore",
     "PostgresOrderStore",
     "PostgresOutbox",
+    "PostgresSignalSource",
     "PostgresTemplateStore",
     "TimelineStep",
     "open_database",

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from importlib import resources
 
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-FILES = ("dialogues", "jobs", "keys", "migrations", "orders", "outbox", "reports", "templates")
+FILES = (
+    *("dialogues", "jobs", "keys", "migrations", "orders", "outbox", "reports"),
+    *("scaling", "templates"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,18 @@
+-- name: stretch_job
+UPDATE jobs SET started_at = finished_at - $2::interval WHERE id = $1;
+
+-- name: age_records
+UPDATE scaling_records SET decided_at = decided_at - $1::interval;
+
+-- name: add_keys
+INSERT INTO provider_keys (fingerprint, account) VALUES ('a', 'a'), ('b', 'b');
+
+-- name: fill_arrivals
+INSERT INTO jobs (
+    id, tg_user_id, bot_id, template_id, options, photo_file_id, language, chat_id,
+    status_message_id, price_credits, created_at, deadline_at
+)
+SELECT
+    overlay(gen_random_uuid()::text PLACING left(first_job_id(at)::text, 13) FROM 1 FOR 13)::uuid,
+    1, 1, 'x', '{}', 'x', 'ru', 1, 1, 1, at, at
+FROM generate_series(now() - $1::interval, now(), $2::interval) AS at;
