@@ -93,7 +93,7 @@ def _writes(world: World) -> dict[str, Callable[[Fence], Awaitable[bool]]]:
     return {
         "store_script": lambda f: jobs.store_script(f, SCRIPT),
         "start_submitting": lambda f: jobs.start_submitting(f, may_reach_provider=True),
-        "count_resubmission": jobs.count_resubmission,
+        "count_resubmission": lambda f: jobs.count_resubmission(f, number=2),
         "store_task": lambda f: jobs.store_task(f, TASK),
         "start_fetching": jobs.start_fetching,
         "start_delivering": jobs.start_delivering,
@@ -120,10 +120,11 @@ async def test_no_write_of_a_zombie_is_accepted(world: World, status: JobStatus)
 
 
 async def test_no_write_under_a_state_that_has_passed_is_accepted(world: World):
+    """But the one that led out of it, of which the first answer may have been lost."""
     job = await brought_to(world, JobStatus.RENDERING)
     stale = Fence(job.id, job.attempt, JobStatus.SUBMITTING)
-    refused = {name: await write(stale) for name, write in _writes(world).items()}
-    assert refused == dict.fromkeys(refused, False)
+    answers = {name: await write(stale) for name, write in _writes(world).items()}
+    assert answers == dict.fromkeys(answers, False) | {"store_task": True}
 
 
 @pytest.mark.parametrize("ending", ["finish", "fail"])
@@ -242,7 +243,7 @@ async def test_a_resumed_task_reaches_rendering_without_a_second_submission(worl
 
 async def test_a_repeated_submission_is_counted_as_an_orphan(world: World):
     job = await brought_to(world, JobStatus.SUBMITTING)
-    assert await world.jobs.count_resubmission(job.fence)
+    assert await world.jobs.count_resubmission(job.fence, number=2)
     assert (await world.stored(job.id)).orphans == 1
 
 
@@ -250,14 +251,16 @@ async def test_a_finished_job_is_nothing_to_do_and_keeps_its_charge(world: World
     job = await brought_to(world, JobStatus.DELIVERING)
     assert await world.jobs.finish(job.fence, result_file_id="file", undelivered=False)
     claim = await world.jobs.claim(job.id, worker="other", lease_s=LEASE_S)
-    assert claim == NothingToDo(JobStatus.DONE)
+    assert isinstance(claim, NothingToDo)
+    assert claim.status is JobStatus.DONE
     assert await _balance(world) == 2
 
 
 async def test_a_failed_job_is_refunded_exactly_once(world: World):
     job = await brought_to(world, JobStatus.RENDERING)
     answers = await asyncio.gather(*(world.jobs.fail(job.fence, VIOLATION) for _ in range(5)))
-    assert sorted(answers) == [False] * 4 + [True]
+    assert answers == [True] * 5
+    assert not await world.jobs.fail(job.fence, RATE_LIMIT)
     assert await _balance(world) == 3
     refunds = [entry for entry in await world.ledger() if entry.key == f"refund:{job.id}"]
     assert sorted(refunds, key=lambda entry: entry.amount) == [
@@ -266,14 +269,6 @@ async def test_a_failed_job_is_refunded_exactly_once(world: World):
     ]
     stored = await world.stored(job.id)
     assert (stored.status, stored.error_class) == (JobStatus.FAILED, "USER_VIOLATION")
-
-
-async def test_the_notice_after_a_delivery_goes_out_once(world: World):
-    job = await brought_to(world, JobStatus.DELIVERING)
-    await world.jobs.finish(job.fence, result_file_id="file", undelivered=False)
-    answers = await asyncio.gather(*(world.jobs.mark_notice_sent(job.id) for _ in range(3)))
-    assert sorted(answers) == [False, False, True]
-    assert not await world.jobs.mark_notice_sent(new_job_id())
 
 
 async def test_marks_stay_for_the_successor(world: World):
@@ -303,7 +298,7 @@ async def test_a_submission_beside_one_without_a_trace_is_counted_as_an_orphan(w
 
 async def test_a_refused_submission_is_taken_back_and_the_one_before_it_stays(world: World):
     job = await brought_to(world, JobStatus.SUBMITTING)
-    assert await world.jobs.count_resubmission(job.fence)
+    assert await world.jobs.count_resubmission(job.fence, number=2)
     await world.jobs.postpone(job.fence, after_s=0, reason="refused", new_task=True)
     again = await claimed(world, job.id)
     assert again.submissions == 1

@@ -83,6 +83,8 @@ async def test_a_bot_can_do_all_of_its_work(world_of: WorldOf, pool: asyncpg.Poo
         await accepted(world)
         await PostgresWorld(Database(pool), pool).pass_time(10 * DAY_S)
         assert len(await world.outbox.end_overdue(batch=9, grace_s=60)) == 2
+        assert await world.outbox.enqueue_untold(batch=9, after_s=0) == 2
+        assert await world.outbox.mark_told([job_id]) == 0
         limit = InboundLimit(60, PHOTO_COST)
         for update_id in (1, 2):
             await world.orders.admit(
@@ -111,6 +113,7 @@ async def test_a_worker_can_do_all_of_its_work(
         assert await world.jobs.release([(other.id, other.attempt)]) == 1
         other = await claimed(world, second)
         assert await world.jobs.fail(other.fence, VIOLATION)
+        assert await world.jobs.mark_told(other.id, attempt=other.attempt)
         keys = parse_keys({"KIE_API_KEY": "a"})
         await world.keys.register(keys)
         await world.keys.take([keys[0].fingerprint], window_s=10, limit=1)
@@ -172,8 +175,8 @@ async def test_a_worker_cannot_raise_a_refund_with_a_table_of_his_own(
     async with world_of(WORKER) as world, world.pool.acquire() as connection:
         for name in ("shadow_of_the_jobs", "shadow_of_a_job", "shadow_of_a_price"):
             await connection.execute(FORBIDDEN[name])
-        fail = product_statements("jobs")["fail_job"].sql
-        arguments = (job.id, job.attempt, job.status, "UNKNOWN", "x", "x")
+        fail = product_statements("jobs")["give_job_up"].sql
+        arguments = (job.id, job.attempt, job.status, "kie", "UNKNOWN", "x", "x")
         assert await connection.fetchval(fail, *arguments)
     assert await pool.fetchval(FACTS["balance"]) == 3
 

@@ -40,8 +40,8 @@ BOUND_S = 30.0
 NEVER_S = 3600.0
 
 
-async def _tell_nobody(_jobs: Sequence[OverdueJob]) -> None:
-    pass
+async def _tell_nobody(_jobs: Sequence[OverdueJob]) -> list[UUID]:
+    return []
 
 
 class Replica:

@@ -50,3 +50,6 @@ class PostgresWorld:
         row = await self.pool.fetchrow(self._statements["stored_job"], job_id)
         assert row is not None
         return StoredJob(JobStatus(row["status"]), *tuple(row)[1:])
+
+    async def spoil_order(self, job_id: UUID) -> None:
+        await self.pool.execute(self._statements["spoil_order"], job_id)

@@ -35,7 +35,7 @@ def notice(telegram: ScriptedTelegram) -> OverdueNotice:
 async def test_the_status_message_says_what_happened(
     telegram: ScriptedTelegram, notice: OverdueNotice
 ):
-    await notice.tell([JOB])
+    assert await notice.tell([JOB]) == [JOB.job_id]
     (edit,) = telegram.called("editMessageText")
     assert isinstance(edit, EditMessageText)
     assert (edit.chat_id, edit.message_id) == (USER_ID, 77)
@@ -52,18 +52,19 @@ async def test_without_the_status_message_a_new_one_says_it(
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "settled"),
     [
-        TelegramForbiddenError(method=SendMessage(chat_id=1, text="x"), message="blocked"),
-        ClientDecodeError("Failed to decode object", ValueError(), "<html>502"),
+        (TelegramForbiddenError(method=SendMessage(chat_id=1, text="x"), message="blocked"), [JOB]),
+        (ClientDecodeError("Failed to decode object", ValueError(), "<html>502"), []),
     ],
 )
 async def test_a_user_who_cannot_be_reached_holds_up_nobody(
-    telegram: ScriptedTelegram, notice: OverdueNotice, error: Exception
+    telegram: ScriptedTelegram, notice: OverdueNotice, error: Exception, settled: list[OverdueJob]
 ):
     telegram.faults["editMessageText"] = [GONE]
     telegram.faults["sendMessage"] = [error]
     elsewhere = OverdueJob(UUID(int=8), BOT_ID + 1, USER_ID, 78, "en")
     later = OverdueJob(UUID(int=9), BOT_ID, USER_ID + 1, 79, "en")
-    await notice.tell([JOB, elsewhere, later])
+    told = await notice.tell([JOB, elsewhere, later])
+    assert told == [job.job_id for job in (*settled, later)]
     assert len(telegram.called("editMessageText")) == 2

@@ -87,8 +87,9 @@ class Desk:
             tell_overdue=self._told,
         )
 
-    async def _told(self, jobs: Sequence[OverdueJob]) -> None:
+    async def _told(self, jobs: Sequence[OverdueJob]) -> list[UUID]:
         self.told += [job.job_id for job in jobs]
+        return self.told
 
     def _count_wake(self) -> None:
         self.wakes += 1

@@ -12,6 +12,8 @@ class Done:
     """The user has the video, or could not be given it because he blocked the bot."""
 
     undelivered: bool = False
+    told: bool = True
+    """He was told, as far as he can be; else whoever meets the job next tells him."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -34,17 +35,42 @@ class NotDue:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The job was claimed, and its order cannot be read: `job` has a blank one in its place."""
+
+    job: Job
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A job that ended, whose user may not know how; `job.status` is the end."""
+
+    job: Job
+    finished_at: datetime
+    failure: ClassifiedFailure | None = None
+    """Why it failed."""
+    notice_sent: bool = False
+    """The short message beside the status message went out before."""
+
+
+@dataclass(frozen=True, slots=True)
 class NothingToDo:
-    """The job is finished, or there is no such job; its message can go."""
+    """The job is finished, or there is no such job; told of, its message can go."""
 
     status: JobStatus | None
+    untold: Untold | None = None
 
 
-Claim = Claimed | HeldByAnother | NotDue | NothingToDo
+Claim = Claimed | Unreadable | HeldByAnother | NotDue | NothingToDo
 
 
 class JobStore(Protocol):
-    """The worker's view of the table of jobs; every write is fenced."""
+    """The worker's view of the table of jobs; every write is fenced.
+
+    A write may be repeated, since the answer to it may get lost after it was carried out: it knows
+    its own deed by attempt, states and values, answers True again and changes nothing more.
+    """
 
     async def claim(self, job_id: UUID, *, worker: str, lease_s: float) -> Claim: ...
 
@@ -68,8 +94,8 @@ class JobStore(Protocol):
         """
         ...
 
-    async def count_resubmission(self, fence: Fence) -> bool:
-        """Mark that a lost submission is repeated: one more submission and one orphan."""
+    async def count_resubmission(self, fence: Fence, *, number: int) -> bool:
+        """Mark that a lost submission is repeated: the `number`th of its job, and an orphan."""
         ...
 
     async def store_task(self, fence: Fence, task: ProviderTask) -> bool:
@@ -88,12 +114,12 @@ class JobStore(Protocol):
 
     async def mark_parked_notice(self, fence: Fence) -> bool: ...
 
-    async def finish(
-        self, fence: Fence, *, result_file_id: str | None, undelivered: bool
-    ) -> bool: ...
+    async def finish(self, fence: Fence, *, result_file_id: str | None, undelivered: bool) -> bool:
+        """Delivering -> done. Told of at once: one that is undelivered, and one that came anew."""
+        ...
 
-    async def mark_notice_sent(self, job_id: UUID) -> bool:
-        """True the first time only: the short notice after a delivery goes out once."""
+    async def mark_told(self, job_id: UUID, *, attempt: int) -> bool:
+        """Remember that the user knows how the job ended; False when it has not, or goes on."""
         ...
 
     async def postpone(
@@ -113,7 +139,7 @@ class JobStore(Protocol):
         ...
 
     async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:
-        """-> failed, with the refund, in one transaction."""
+        """-> failed, with the refund and the words of the failure, in one transaction."""
         ...
 
 

@@ -38,6 +38,7 @@ class JobRecord:
     deadline_at: datetime
     enqueued_at: datetime
     status: JobStatus = JobStatus.QUEUED
+    previous_status: JobStatus | None = None
     attempt: int = 0
     tries: int = 0
     lease_losses: int = 0
@@ -56,12 +57,16 @@ class JobRecord:
     error_class: str | None = None
     error_code: str | None = None
     error_text: str | None = None
+    error_source: str | None = None
     finished_at: datetime | None = None
     undelivered_at: datetime | None = None
     cancelled_by_update: int | None = None
     fallback_sent_at: datetime | None = None
     parked_notice_at: datetime | None = None
     notice_sent_at: datetime | None = None
+    told_at: datetime | None = None
+    unreadable: str | None = None
+    """Why its order cannot be read, in a test of that."""
 
     def move(self, status: JobStatus) -> None:
         """Change the state along a legal arrow; ValueError for any other."""
@@ -69,7 +74,8 @@ class JobRecord:
             raise ValueError(f"there is no arrow {self.status} -> {status}")
         if self.status is JobStatus.DONE and self.undelivered_at is None:
             raise ValueError("a delivered job stays done")
-        self.status = status
+        self.previous_status, self.status = self.status, status
+        self.told_at = None
 
     @property
     def due_at(self) -> datetime:
@@ -192,3 +198,7 @@ class MemoryDatabase:
         record.move(status)
         record.finished_at = self.clock.now()
         record.lease_until = record.leased_by = record.retry_at = None
+        if status is JobStatus.CANCELLED or (
+            status is JobStatus.DONE and (record.undelivered_at or record.fallback_sent_at)
+        ):
+            record.told_at = record.finished_at

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from neurocards.domain.failures import ClassifiedFailure
+from neurocards.domain.failures import ClassifiedFailure, FailureClass, FailureSource
 from neurocards.domain.jobs import Fence, JobStatus, ProviderTask
 from neurocards.domain.orders import Template
 from neurocards.domain.script import Script
-from neurocards.ports.jobs import Claim, Claimed, HeldByAnother, NotDue, NothingToDo
+from neurocards.ports.jobs import (
+    Claim,
+    Claimed,
+    HeldByAnother,
+    NotDue,
+    NothingToDo,
+    Unreadable,
+    Untold,
+)
 from neurocards.testing.database import JobRecord, MemoryDatabase
 
 
@@ -32,12 +40,14 @@ class MemoryJobStore:
         record.lease_until = self._database.later(lease_s)
         record.leased_by = worker
         record.retry_at = record.postponed_reason = None
+        if record.unreadable is not None:
+            return Unreadable(record.as_job(), record.unreadable)
         return Claimed(record.as_job())
 
     def _refusal(self, record: JobRecord) -> Claim | None:
         now = self._database.clock.now()
         if record.status.is_terminal:
-            return NothingToDo(record.status)
+            return NothingToDo(record.status, _untold(record) if record.told_at is None else None)
         if record.retry_at is not None and record.retry_at > now:
             return NotDue((record.retry_at - now).total_seconds())
         if record.lease_until is not None and record.lease_until > now:
@@ -68,6 +78,8 @@ class MemoryJobStore:
         return True
 
     async def start_submitting(self, fence: Fence, *, may_reach_provider: bool) -> bool:
+        if self._is_done(fence, JobStatus.SCRIPTING, JobStatus.SUBMITTING):
+            return True
         record = self._fenced(fence, JobStatus.SCRIPTING)
         if record is None:
             return False
@@ -78,16 +90,20 @@ class MemoryJobStore:
             record.submitted_at = self._database.clock.now()
         return True
 
-    async def count_resubmission(self, fence: Fence) -> bool:
+    async def count_resubmission(self, fence: Fence, *, number: int) -> bool:
         record = self._fenced(fence, JobStatus.SUBMITTING)
-        if record is None:
+        if record is None or record.submissions not in (number - 1, number):
             return False
-        record.submissions += 1
-        record.orphans += 1
-        record.submitted_at = self._database.clock.now()
+        if record.submissions < number:
+            record.submissions = number
+            record.orphans += 1
+            record.submitted_at = self._database.clock.now()
         return True
 
     async def store_task(self, fence: Fence, task: ProviderTask) -> bool:
+        done = self._is_done(fence, JobStatus.SUBMITTING, JobStatus.RENDERING)
+        if done is not None and done.task is not None and done.task.task_id == task.task_id:
+            return True
         record = self._fenced(fence, JobStatus.SUBMITTING)
         if record is None:
             return False
@@ -124,20 +140,26 @@ class MemoryJobStore:
         return True
 
     async def finish(self, fence: Fence, *, result_file_id: str | None, undelivered: bool) -> bool:
+        done = self._is_done(fence, JobStatus.DELIVERING, JobStatus.DONE)
+        if done is not None:
+            same = (done.result_file_id, done.undelivered_at is not None)
+            return same == (result_file_id, undelivered)
         record = self._fenced(fence, JobStatus.DELIVERING)
         if record is None:
             return False
-        self._database.end(record, JobStatus.DONE)
         record.result_file_id = result_file_id
         record.undelivered_at = self._database.clock.now() if undelivered else None
+        self._database.end(record, JobStatus.DONE)
         record.error_class = record.error_code = record.error_text = None
         return True
 
-    async def mark_notice_sent(self, job_id: UUID) -> bool:
+    async def mark_told(self, job_id: UUID, *, attempt: int) -> bool:
         record = self._database.jobs.get(job_id)
-        if record is None or record.notice_sent_at is not None:
+        if record is None or record.attempt != attempt or not record.status.is_terminal:
             return False
-        record.notice_sent_at = self._database.clock.now()
+        now = self._database.clock.now()
+        record.told_at = record.told_at or now
+        record.notice_sent_at = record.notice_sent_at or now
         return True
 
     async def postpone(
@@ -149,6 +171,9 @@ class MemoryJobStore:
         failure: ClassifiedFailure | None = None,
         new_task: bool = False,
     ) -> bool:
+        done = self._is_done(fence, fence.status, JobStatus.QUEUED)
+        if done is not None and fence.status.is_running:
+            return done.postponed_reason == reason
         record = self._fenced(fence)
         if record is None or not record.status.is_running:
             return False
@@ -165,6 +190,9 @@ class MemoryJobStore:
         return True
 
     async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:
+        done = self._is_done(fence, fence.status, JobStatus.FAILED)
+        if done is not None and not fence.status.is_terminal:
+            return (done.error_class, done.error_code) == (failure.failure_class, failure.code)
         record = self._fenced(fence)
         if record is None or record.status.is_terminal:
             return False
@@ -174,11 +202,21 @@ class MemoryJobStore:
         return True
 
     def _advance(self, fence: Fence, before: JobStatus, after: JobStatus) -> bool:
+        if self._is_done(fence, before, after):
+            return True
         record = self._fenced(fence, before)
         if record is None:
             return False
         record.move(after)
         return True
+
+    def _is_done(self, fence: Fence, before: JobStatus, after: JobStatus) -> JobRecord | None:
+        """Find the job when this very step was made before, under this attempt."""
+        record = self._database.jobs.get(fence.job_id)
+        if record is None or record.attempt != fence.attempt or fence.status is not before:
+            return None
+        made = (record.previous_status, record.status) == (before, after)
+        return record if made else None
 
     def _fenced(self, fence: Fence, status: JobStatus | None = None) -> JobRecord | None:
         record = self._database.jobs.get(fence.job_id)
@@ -210,3 +248,21 @@ def _note(record: JobRecord, failure: ClassifiedFailure) -> None:
     record.error_class = failure.failure_class.value
     record.error_code = failure.code
     record.error_text = failure.text
+    record.error_source = failure.source.value
+
+
+def _untold(record: JobRecord) -> Untold:
+    failure = None
+    if record.status is JobStatus.FAILED:
+        failure = ClassifiedFailure(
+            FailureClass(record.error_class or FailureClass.UNKNOWN),
+            record.error_code or "",
+            record.error_text or "",
+            FailureSource(record.error_source or FailureSource.NEUROCARDS),
+        )
+    return Untold(
+        job=record.as_job(),
+        finished_at=record.finished_at or record.created_at,
+        failure=failure,
+        notice_sent=record.notice_sent_at is not None,
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
+from uuid import UUID
 
+from neurocards.domain.failures import FailureClass
 from neurocards.domain.jobs import JobStatus
 from neurocards.ports.queue import OutboxMessage, OverdueJob
 from neurocards.testing.database import JobRecord, MemoryDatabase
@@ -69,6 +71,7 @@ class MemoryOutbox:
         for record in overdue:
             self._database.end(record, JobStatus.FAILED)
             self._database.refund(record)
+            record.error_class, record.error_code = FailureClass.RATE_LIMIT.value, "deadline"
         return [
             OverdueJob(
                 record.id,
@@ -79,6 +82,27 @@ class MemoryOutbox:
             )
             for record in overdue
         ]
+
+    async def enqueue_untold(self, *, batch: int, after_s: float) -> int:
+        latest = self._database.clock.now() - timedelta(seconds=after_s)
+        untold = [
+            record
+            for record in self._database.jobs.values()
+            if record.status.is_terminal
+            and record.told_at is None
+            and (record.finished_at or latest) <= latest
+            and record.enqueued_at <= latest
+        ][:batch]
+        for record in untold:
+            self._database.announce(record)
+        return len(untold)
+
+    async def mark_told(self, job_ids: Collection[UUID]) -> int:
+        found = [self._database.jobs[job_id] for job_id in job_ids if job_id in self._database.jobs]
+        untold = [record for record in found if record.status.is_terminal and not record.told_at]
+        for record in untold:
+            record.told_at = self._database.clock.now()
+        return len(untold)
 
     async def ensure_partitions(self) -> int:
         return 0

@@ -59,6 +59,7 @@ class StoredJob:
     orphans: int
     error_class: str | None
     error_text: str | None
+    is_told: bool = False
 
 
 class World(Protocol):
@@ -74,6 +75,10 @@ class World(Protocol):
     async def ledger(self) -> list[Booked]: ...
 
     async def stored(self, job_id: UUID) -> StoredJob: ...
+
+    async def spoil_order(self, job_id: UUID) -> None:
+        """Let the stored order of a job be nothing that can be read."""
+        ...
 
 
 class MemoryWorld:
@@ -101,7 +106,11 @@ class MemoryWorld:
             record.orphans,
             record.error_class,
             record.error_text,
+            record.told_at is not None,
         )
+
+    async def spoil_order(self, job_id: UUID) -> None:
+        self.database.jobs[job_id].unreadable = "options: ValueError"
 
 
 def new_job_id() -> UUID:

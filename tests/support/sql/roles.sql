@@ -128,6 +128,9 @@ SELECT * FROM jobs;
 -- name: operator_fails_a_job
 SELECT fail_job(gen_random_uuid(), 1, 'queued', 'UNKNOWN', 'x', 'x');
 
+-- name: bot_gives_a_job_up_like_a_worker
+SELECT give_job_up(gen_random_uuid(), 1, 'queued', 'kie', 'UNKNOWN', 'x', 'x');
+
 -- name: operator_makes_partitions
 SELECT ensure_job_partitions();
 

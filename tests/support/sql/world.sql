@@ -5,7 +5,7 @@ UPDATE jobs SET
     created_at = created_at - $1::interval, deadline_at = deadline_at - $1::interval,
     enqueued_at = enqueued_at - $1::interval, lease_until = lease_until - $1::interval,
     retry_at = retry_at - $1::interval, submitted_at = submitted_at - $1::interval,
-    undelivered_at = undelivered_at - $1::interval;
+    finished_at = finished_at - $1::interval, undelivered_at = undelivered_at - $1::interval;
 
 -- name: move_updates
 UPDATE updates SET received_at = received_at - $1::interval;
@@ -23,7 +23,11 @@ UPDATE provider_accounts SET takes = array(SELECT t - $1::interval FROM unnest(t
 SELECT account, amount, key FROM ledger ORDER BY id;
 
 -- name: stored_job
-SELECT status, attempt, tries, orphans, error_class, error_text FROM jobs WHERE id = $1;
+SELECT status, attempt, tries, orphans, error_class, error_text, told_at IS NOT NULL FROM jobs
+WHERE id = $1;
+
+-- name: spoil_order
+UPDATE jobs SET options = '{"aspect_ratio": "round"}' WHERE id = $1;
 
 -- name: forget_templates
 DELETE FROM templates;

@@ -9,6 +9,7 @@ from neurocards.domain.jobs import JobStatus
 from neurocards.domain.photos import PhotoFault
 from neurocards.errors import ProviderError
 from neurocards.testing.videos import TINY_JPEG
+from neurocards_worker.settlement import Settled
 from support.worker_bench import PHOTO, SUPPORT, WorkerBench, no_answer, openai_error
 
 
@@ -130,9 +131,7 @@ async def test_a_job_that_the_user_cancelled_meanwhile_is_left_alone(bench: Work
     run = await bench.claim(job_id)
     await bench.world.orders.cancel(job_id, tg_user_id=run.job.tg_user_id)
 
-    ours = await bench.assembly.carrier.carry(run)
-
-    assert not ours
+    assert await bench.assembly.carrier.carry(run) is Settled.LOST
     assert bench.record(job_id).status is JobStatus.CANCELLED
     assert bench.provider.created == []
     assert bench.refunds(job_id) == 1

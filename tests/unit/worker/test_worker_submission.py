@@ -16,6 +16,7 @@ from neurocards.errors import StoreUnavailableError
 from neurocards.ports.providers import Button, Render, RenderState
 from neurocards.testing.videos import TINY_JPEG
 from neurocards.testing.world import SCRIPT, new_job_id
+from neurocards_worker.settlement import Settled
 from support.worker_bench import (
     DEAD_MODEL,
     NO_CREDITS,
@@ -322,9 +323,7 @@ async def test_an_answer_that_comes_after_another_worker_took_over_is_told_to_hi
         return await create(*args, **named)  # type: ignore[arg-type]
 
     bench.provider.create = slow_create  # type: ignore[method-assign]
-    ours = await bench.assembly.carrier.carry(run)
-
-    assert not ours
+    assert await bench.assembly.carrier.carry(run) is Settled.LOST
     assert (f"wake.render.{job_id}", b"task-1") in bench.hints.announced
     assert bench.record(job_id).status is JobStatus.SUBMITTING
     assert bench.refunds(job_id) == 0

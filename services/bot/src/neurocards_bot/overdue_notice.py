@@ -1,17 +1,18 @@
 """The word to users whose orders nobody began in time.
 
-Their credits are back already when they are told, and what they are told may get lost: the
-balance and the history say the same. So it is tried once, in bounded time, and raises nothing.
+Their credits are back already when they are told. It is tried once, in bounded time, and raises
+nothing: whom it does not reach a worker tells that meets the ended job.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
 
 import structlog
 from aiogram import Bot
-from aiogram.exceptions import AiogramError
+from aiogram.exceptions import AiogramError, TelegramForbiddenError
 
 from neurocards.ports.queue import OverdueJob
 from neurocards_bot.order_texts import OrderTexts
@@ -26,20 +27,24 @@ class OverdueNotice:
         self._bots = bots
         self._texts = texts
 
-    async def tell(self, jobs: Sequence[OverdueJob]) -> None:
-        await asyncio.gather(*(self._tell(job) for job in jobs))
+    async def tell(self, jobs: Sequence[OverdueJob]) -> Collection[UUID]:
+        """Tell them all at once; give the jobs whose users know, or cannot be reached at all."""
+        told = await asyncio.gather(*(self._tell(job) for job in jobs))
+        return [job.job_id for job, is_told in zip(jobs, told, strict=True) if is_told]
 
-    async def _tell(self, job: OverdueJob) -> None:
+    async def _tell(self, job: OverdueJob) -> bool:
         bot = self._bots.get(job.bot_id)
         if bot is None:
             log.info("notice.lost", job_id=str(job.job_id), reason="NoSuchBot")
-            return
+            return False
         text = self._texts.overdue(job.language)
         try:
             async with asyncio.timeout(NOTICE_S_MAX):
                 await _edit_or_send(bot, job, text)
         except (AiogramError, TimeoutError) as error:
             log.info("notice.lost", job_id=str(job.job_id), reason=type(error).__name__)
+            return isinstance(error, TelegramForbiddenError)
+        return True
 
 
 async def _edit_or_send(bot: Bot, job: OverdueJob, text: str) -> None:

@@ -1,11 +1,11 @@
 """The reaper: finds what would wait for ever, and puts it into the outbox.
 
-Due retries, jobs whose worker is gone, jobs whose message got lost, and all of them when the
-broker has lost its memory. Once a day it makes partitions, and forgets old updates and the buckets
-of senders who paused. Every replica runs one: rows are locked by one of them and a second message
-for a job is harmless. It changes no job but those that nobody began until their deadline: these are
-refunded, since workers may be at zero. Any other one a worker claims, or finds that there is
-nothing to do.
+Due retries, jobs whose worker is gone, jobs whose message got lost, ended jobs whose users may not
+know, and all of them when the broker has lost its memory. Once a day it makes partitions, and
+forgets old updates and the buckets of senders who paused. Every replica runs one: rows are locked
+by one of them and a second message for a job is harmless. It changes no job but those that nobody
+began until their deadline: these are refunded, since workers may be at zero. Any other one a worker
+claims, or finds that there is nothing to do but to tell.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
@@ -45,8 +46,8 @@ OVERDUE_BATCHES_MAX = 20
 JITTER_SHARE = 0.2
 
 
-TellOverdue = Callable[[Sequence[OverdueJob]], Awaitable[None]]
-"""Tells the users of ended jobs; it must not raise."""
+TellOverdue = Callable[[Sequence[OverdueJob]], Awaitable[Collection[UUID]]]
+"""Tells the users of ended jobs, and which of them know now; it must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class Reaper:
         else:
             self._remember_stream(seen)
         await self._did("due", self._enqueue_due)
+        await self._did("untold", self._enqueue_untold)
         if seen.monotonic_s >= self._memory.overdue_due_s:
             await self._did("overdue", self._end_overdue)
             self._memory = replace(self._memory, overdue_due_s=seen.monotonic_s + OVERDUE_S)
@@ -183,13 +185,19 @@ class Reaper:
             if count < BATCH:
                 return
 
+    async def _enqueue_untold(self) -> None:
+        """Bring jobs to a worker whose users may not know how they ended."""
+        count = await self._outbox.enqueue_untold(batch=BATCH, after_s=self._unseen_s)
+        self._enqueued(count, "untold")
+
     async def _end_overdue(self) -> None:
         for _ in range(OVERDUE_BATCHES_MAX):
             ended = await self._outbox.end_overdue(batch=OVERDUE_BATCH, grace_s=OVERDUE_GRACE_S)
             if ended:
                 self._metrics.reaped_total.labels("overdue").inc(len(ended))
                 log.warning("reaper.overdue", count=len(ended))
-                await self._tell_overdue(ended)
+                told = await self._tell_overdue(ended)
+                await self._outbox.mark_told(told)
             if len(ended) < OVERDUE_BATCH:
                 return
 

@@ -38,6 +38,7 @@ from neurocards_worker.wakes import RenderWakes
 POLL_SPREAD = 0.5
 POLL_SPREAD_WITH_CALLBACKS = 1 / 3
 DOWNLOADS_AT_ONCE = 8
+TELL_AGAIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +263,7 @@ class Assembly:
             lease_s=timings.lease_s,
             drain_s=work.drain_s,
             claims_at_once=max(1, self._settings.database.pool_size // 2),
+            tell_again_s=TELL_AGAIN_S * timings.retry_scale,
         )
         return Runner(
             self._outside.queue,

@@ -10,12 +10,13 @@ from neurocards.domain.failures import FailureClass
 from neurocards.domain.jobs import LEASE_LOSSES_MAX
 from neurocards.domain.outcomes import GiveUp, Outcome, Snooze
 from neurocards.errors import StoreUnavailableError
+from neurocards.ports.jobs import Untold
 from neurocards_worker.key_gate import STORE_AWAY_REASON, STORE_AWAY_S
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.progress_board import ProgressBoard
 from neurocards_worker.run import Run, Step
-from neurocards_worker.settlement import Settlement
+from neurocards_worker.settlement import Settled, Settlement
 from neurocards_worker.steps.trouble import Trouble
 from neurocards_worker.verdicts import own_failure
 
@@ -40,8 +41,12 @@ class Carrier:
         self._metrics = metrics
         self._moments = moments
 
-    async def carry(self, run: Run) -> bool:
-        """Carry a claimed job as far as it goes now; False when it is somebody else's."""
+    async def tell(self, untold: Untold) -> bool:
+        """Tell a user how his job ended; False when that must be tried again later."""
+        return await self._settlement.tell(untold)
+
+    async def carry(self, run: Run) -> Settled:
+        """Carry a claimed job as far as it goes now."""
         try:
             outcome = await self._outcome(run)
             if run.may_be_shown:
@@ -54,6 +59,9 @@ class Carrier:
             self._board.forget(run.job.id)
 
     async def _outcome(self, run: Run) -> Outcome:
+        if run.unreadable is not None:
+            log.error("job.unreadable", job_id=str(run.job.id), reason=run.unreadable)
+            return GiveUp(own_failure(FailureClass.UNKNOWN, "unreadable", run.unreadable))
         if run.job.lease_losses > LEASE_LOSSES_MAX:
             text = f"{run.job.lease_losses} workers were lost over this job"
             return GiveUp(own_failure(FailureClass.UNKNOWN, "lease_losses", text))

@@ -53,8 +53,8 @@ class PatientJobStore:
             lambda: self._jobs.start_submitting(fence, may_reach_provider=may_reach_provider)
         )
 
-    async def count_resubmission(self, fence: Fence) -> bool:
-        return await self._until_stored(lambda: self._jobs.count_resubmission(fence))
+    async def count_resubmission(self, fence: Fence, *, number: int) -> bool:
+        return await self._until_stored(lambda: self._jobs.count_resubmission(fence, number=number))
 
     async def store_task(self, fence: Fence, task: ProviderTask) -> bool:
         return await self._until_stored(lambda: self._jobs.store_task(fence, task))
@@ -76,8 +76,8 @@ class PatientJobStore:
             lambda: self._jobs.finish(fence, result_file_id=result_file_id, undelivered=undelivered)
         )
 
-    async def mark_notice_sent(self, job_id: UUID) -> bool:
-        return await self._until_stored(lambda: self._jobs.mark_notice_sent(job_id))
+    async def mark_told(self, job_id: UUID, *, attempt: int) -> bool:
+        return await self._until_stored(lambda: self._jobs.mark_told(job_id, attempt=attempt))
 
     async def postpone(
         self,

@@ -70,6 +70,8 @@ class Run:
     """The task was created by this run, so there is no hurry to look at it."""
     result_url: str | None = None
     video: VideoFacts | None = None
+    unreadable: str | None = None
+    """Why the order of the job cannot be read, where it cannot."""
     may_be_shown: bool = field(init=False)
     """An earlier run, or a request of this one without an answer, may have shown the video."""
 

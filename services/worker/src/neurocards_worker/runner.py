@@ -15,12 +15,22 @@ from uuid import UUID
 import structlog
 
 from neurocards.errors import QueueUnavailableError, StoreUnavailableError
-from neurocards.ports.jobs import Claim, Claimed, HeldByAnother, JobStore, NotDue, NothingToDo
+from neurocards.ports.jobs import (
+    Claim,
+    Claimed,
+    HeldByAnother,
+    JobStore,
+    NotDue,
+    NothingToDo,
+    Unreadable,
+    Untold,
+)
 from neurocards.ports.queue import Delivery, Hints, JobQueue
 from neurocards_worker.carrier import Carrier
 from neurocards_worker.leases import HeldJob, LeaseKeeper
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.run import Run
+from neurocards_worker.settlement import Settled
 
 HELD_LOOK_S_MAX = 30.0
 STORE_AWAY_S = 2.0
@@ -40,6 +50,8 @@ class RunnerLimits:
     claims_at_once: int
     """Fewer than connections: thousands of messages may come at once, and the jobs that run
     must not wait behind their claims until no connection is free in time."""
+    tell_again_s: float
+    """An end that could not be told is told again after so long."""
 
 
 class Runner:
@@ -124,8 +136,10 @@ class Runner:
             return
         self._metrics.claims_total.labels(type(claim).__name__).inc()
         match claim:
-            case Claimed() if held.run is not None:
+            case Claimed() | Unreadable() if held.run is not None:
                 await self._carry(held.run, held)
+            case NothingToDo(_, Untold() as untold):
+                await self._tell(untold, held)
             case HeldByAnother(for_s):
                 await held.delivery.nak(after_s=min(HELD_LOOK_S_MAX, max(0.1, for_s)))
             case NotDue() | NothingToDo():
@@ -137,8 +151,11 @@ class Runner:
             claim = await self._jobs.claim(
                 job_id, worker=self._limits.name, lease_s=self._limits.lease_s
             )
-            if isinstance(claim, Claimed):
-                held.run = Run(claim.job, held.uninterrupted)
+            match claim:
+                case Claimed(job):
+                    held.run = Run(job, held.uninterrupted)
+                case Unreadable(job, reason):
+                    held.run = Run(job, held.uninterrupted, unreadable=reason)
         return claim
 
     async def _carry(self, run: Run, held: HeldJob) -> None:
@@ -146,10 +163,22 @@ class Runner:
         structlog.contextvars.bind_contextvars(attempt=job.attempt)
         log.info("job.claimed", job_id=str(job.id), status=job.status, tries=job.tries)
         await self._hints.announce(f"events.job.{job.status}", str(job.id).encode())
-        is_ours = await self._carrier.carry(run)
+        settled = await self._carrier.carry(run)
         held.run = None
-        if is_ours:
+        if settled is not Settled.LOST:
+            await self._let_go(held, told=settled is Settled.APPLIED)
+
+    async def _tell(self, untold: Untold, held: HeldJob) -> None:
+        """Tell of an end whose teller was lost between the commit and the words."""
+        async with held.uninterrupted:
+            told = await self._carrier.tell(untold)
+        await self._let_go(held, told=told)
+
+    async def _let_go(self, held: HeldJob, *, told: bool) -> None:
+        if told:
             await held.delivery.ack()
+        else:
+            await held.delivery.nak(after_s=self._limits.tell_again_s)
 
     async def drain(self) -> None:
         """Hand all jobs over; what must not be interrupted gets `drain_s` for it."""

@@ -1,27 +1,38 @@
 """What an outcome does: to the job, to the user, to the message that brought it.
 
-First the commit, then the words, then the acknowledgement. A commit whose message was not
-acknowledged is met by the next worker that sees it, which finds nothing left to do; words that are
-lost between commit and acknowledgement are not said again.
+First the commit, then the words, then the note that they were said, then the acknowledgement. A
+commit whose message was not acknowledged is met by the next worker that sees it, which finds
+nothing left to do but to say what was not noted as said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from enum import Enum, auto
 
 import structlog
 
 from neurocards.domain.failures import FailureClass
 from neurocards.domain.jobs import Fence, Job, JobStatus
 from neurocards.domain.outcomes import Done, GiveUp, Lost, Outcome, Retry, Snooze, Undelivered
-from neurocards.ports.jobs import JobStore
+from neurocards.ports.jobs import JobStore, Untold
 from neurocards.ports.queue import Hints
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.tidings import Tidings
 
 log = structlog.get_logger(__name__)
+
+
+class Settled(Enum):
+    """What became of an outcome, and so of the message that brought the job."""
+
+    APPLIED = auto()
+    UNTOLD = auto()
+    """The end is stored, and its user is still to be told."""
+    LOST = auto()
+    """The job is somebody else's, message and all."""
 
 
 class Settlement:
@@ -40,17 +51,21 @@ class Settlement:
         self._metrics = metrics
         self._moments = moments
 
-    async def apply(self, job: Job, outcome: Outcome) -> bool:
-        """Apply an outcome; False when the job is somebody else's, message and all."""
-        applied = await self._applied(job, outcome)
-        self._count(job, outcome if applied else Lost())
-        return applied
+    async def apply(self, job: Job, outcome: Outcome) -> Settled:
+        settled = await self._applied(job, outcome)
+        self._count(job, Lost() if settled is Settled.LOST else outcome)
+        return settled
 
-    async def _applied(self, job: Job, outcome: Outcome) -> bool:
+    async def tell(self, untold: Untold) -> bool:
+        """Tell of an end that was stored before; False when that must be tried again later."""
+        log.info("job.untold", job_id=str(untold.job.id), status=untold.job.status)
+        return await self._tidings.ended(untold)
+
+    async def _applied(self, job: Job, outcome: Outcome) -> Settled:
         match outcome:
             case Done():
                 await self._announce(job, JobStatus.DONE)
-                return True
+                return _ended(told=outcome.told)
             case Retry():
                 return await self._postponed(job, outcome)
             case Snooze():
@@ -60,9 +75,9 @@ class Settlement:
             case Undelivered():
                 return await self._left_undelivered(job)
             case Lost():
-                return False
+                return Settled.LOST
 
-    async def _postponed(self, job: Job, retry: Retry) -> bool:
+    async def _postponed(self, job: Job, retry: Retry) -> Settled:
         failure = retry.failure
         if not await self._jobs.postpone(
             job.fence,
@@ -71,7 +86,7 @@ class Settlement:
             failure=failure,
             new_task=retry.new_task,
         ):
-            return False
+            return Settled.LOST
         log.warning(
             "job.retry",
             job_id=str(job.id),
@@ -82,27 +97,27 @@ class Settlement:
         )
         queued = _queued_again(job, new_task=retry.new_task)
         await self._tidings.waiting(queued, failure.failure_class)
-        return True
+        return Settled.APPLIED
 
-    async def _snoozed(self, job: Job, snooze: Snooze) -> bool:
+    async def _snoozed(self, job: Job, snooze: Snooze) -> Settled:
         tell = snooze.tell_user and job.parked_notice_at is None
         if tell and not await self._jobs.mark_parked_notice(job.fence):
-            return False
+            return Settled.LOST
         if not await self._jobs.postpone(
             job.fence, after_s=snooze.after_s, reason=snooze.reason, new_task=snooze.new_task
         ):
-            return False
+            return Settled.LOST
         after_s = round(snooze.after_s, 1)
         log.info("job.snoozed", job_id=str(job.id), reason=snooze.reason, after_s=after_s)
         if tell:
             queued = _queued_again(job, new_task=snooze.new_task)
             await self._tidings.waiting(queued, FailureClass.RATE_LIMIT)
-        return True
+        return Settled.APPLIED
 
-    async def _given_up(self, job: Job, end: GiveUp) -> bool:
+    async def _given_up(self, job: Job, end: GiveUp) -> Settled:
         failure = end.failure
         if not await self._jobs.fail(job.fence, failure):
-            return False
+            return Settled.LOST
         log.error(
             "job.failed",
             job_id=str(job.id),
@@ -112,19 +127,18 @@ class Settlement:
             text=failure.text[:300],
         )
         await self._announce(job, JobStatus.FAILED)
-        await self._tidings.failed(job, failure)
-        return True
+        return _ended(told=await self._tidings.failed(job, failure))
 
-    async def _left_undelivered(self, job: Job) -> bool:
+    async def _left_undelivered(self, job: Job) -> Settled:
         """End a job whose video may have been shown: done, as if its user had blocked the bot."""
         at_delivery = await self._at_delivery(job)
         if at_delivery is None or not await self._jobs.finish(
             at_delivery.fence, result_file_id=None, undelivered=True
         ):
-            return False
+            return Settled.LOST
         log.error("deliver.given_up", job_id=str(job.id))
         await self._announce(job, JobStatus.DONE)
-        return True
+        return Settled.APPLIED
 
     async def _at_delivery(self, job: Job) -> Job | None:
         """Lead the job to `delivering` from where it stands; there is no shorter way to `done`."""
@@ -164,6 +178,10 @@ class Settlement:
             took_s = (self._moments.now() - job.created_at).total_seconds()
             self._metrics.job_seconds.observe(max(0.0, took_s))
             log.info("job.done", job_id=str(job.id), took_s=round(took_s, 1))
+
+
+def _ended(*, told: bool) -> Settled:
+    return Settled.APPLIED if told else Settled.UNTOLD
 
 
 def _queued_again(job: Job, *, new_task: bool) -> Job:

@@ -113,6 +113,10 @@ class WorkerTexts:
             lines.append(text(language, "Order number: {number}", number=f"<code>{job.id}</code>"))
         return "\n\n".join(lines)
 
+    def cancelled(self, job: Job) -> str:
+        end = self._translations.text(job.language, "<b>The order was cancelled.</b>")
+        return f"🚫 {end}\n\n{self._refund(job)}"
+
     def _rules_of(self, failure: ClassifiedFailure) -> str:
         return "OpenAI" if failure.source is FailureSource.OPENAI else self._model_name
 

@@ -1,32 +1,55 @@
 """The words to a user that matter: why he waits, that it failed, that it is there.
 
-They come after the commit that they tell of. Each is tried a few times and then given up: the
-state of the job does not hang on a message. The short notice goes out once per job.
+They come after the commit that they tell of. The words of an end are noted when they were said,
+and whoever meets an ended job without that note says them (again): an edit shows once however often
+it is made, a short new message may come a second time where its teller died in between. What
+cannot be said for passing reasons is said later; whoever cannot be reached at all counts as told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from enum import Enum, auto
 
 import structlog
 
 from neurocards.domain.failures import ClassifiedFailure, FailureClass
-from neurocards.domain.jobs import Job
-from neurocards.errors import MessageGoneError, ProviderError, RecipientGoneError
-from neurocards.ports.jobs import JobStore
+from neurocards.domain.jobs import Job, JobStatus
+from neurocards.errors import (
+    MessageGoneError,
+    OutcomeUnknownError,
+    ProviderError,
+    RecipientGoneError,
+)
+from neurocards.ports.jobs import JobStore, Untold
 from neurocards.ports.providers import Button, Messenger
 from neurocards.telemetry.metrics import CommonMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.progress_board import ProgressBoard
 from neurocards_worker.texts import WorkerTexts
+from neurocards_worker.verdicts import lacks_its_token, own_failure, passes
 
 TRIES = 4
+DOUBTS_MAX = 2
+"""New messages that may each have come: another one is not sent."""
 FIRST_PAUSE_S = 1.0
 PAUSE_S_MAX = 10.0
+TOLD_WITHIN_S = 24 * 3600.0
+"""Whoever could not be told how his job ended for so long finds it in his history."""
 
 log = structlog.get_logger(__name__)
 
 Say = Callable[[], Awaitable[None]]
+
+
+class _Said(Enum):
+    YES = auto()
+    GONE = auto()
+    """The message that should say it is no longer there."""
+    NEVER = auto()
+    """Nobody is there to hear it, or it is refused whenever it is tried."""
+    LATER = auto()
 
 
 class Tidings:
@@ -55,53 +78,102 @@ class Tidings:
         await self._board.settle(job.id)
         text = self._texts.waiting(job.language, failure_class)
         button = self._texts.cancel_button(job)
-        await self._told(job, "waiting", lambda: self._edit(job, text, button), tries=1)
+        await self._say(job, "waiting", lambda: self._edit(job, text, button), tries=1)
 
-    async def failed(self, job: Job, failure: ClassifiedFailure) -> None:
+    async def failed(
+        self, job: Job, failure: ClassifiedFailure, *, with_notice: bool = True
+    ) -> bool:
+        """Tell why there is no video; False when that must be tried again later."""
         await self._board.settle(job.id)
-        text = self._texts.failed(job, failure)
-        if not await self._told(job, "failed", lambda: self._edit_or_send(job, text)):
-            return
-        await self._notice(job, self._texts.failed_notice(job.language))
+        notice = self._texts.failed_notice(job.language) if with_notice else None
+        return await self._end(job, "failed", self._texts.failed(job, failure), notice)
 
-    async def delivered(self, job: Job, *, with_sound: bool) -> None:
-        """Tell that it is there; `with_sound` False when the video itself came as a new message."""
+    async def delivered(self, job: Job, *, with_sound: bool) -> bool:
+        """Tell that it is there; `with_sound` False when the video itself came as a new message.
+
+        False when that must be tried again later.
+        """
+        said = _Said.YES
         if with_sound:
-            await self._notice(job, self._texts.ready_notice(job.language))
+            said = await self._say_anew(job, "notice", self._texts.ready_notice(job.language))
+        return await self._noted(job, said)
 
-    async def _notice(self, job: Job, text: str) -> None:
-        """An edit makes no sound on a phone; a short new message does."""
-        if await self._jobs.mark_notice_sent(job.id):
-            await self._told(
-                job, "notice", lambda: self._messenger.send_text(job.chat, text), tries=2
-            )
+    async def ended(self, untold: Untold) -> bool:
+        """Tell of an end that somebody else stored; False when that must be tried again later."""
+        job = untold.job
+        match job.status:
+            case JobStatus.FAILED:
+                unknown = own_failure(FailureClass.UNKNOWN, "", "")
+                failure = untold.failure or unknown
+                told = await self.failed(job, failure, with_notice=not untold.notice_sent)
+            case JobStatus.CANCELLED:
+                told = await self._end(job, "cancelled", self._texts.cancelled(job), None)
+            case _:
+                told = await self.delivered(job, with_sound=not untold.notice_sent)
+        if told:
+            return True
+        if self._moments.now() - untold.finished_at < timedelta(seconds=TOLD_WITHIN_S):
+            return False
+        log.error("tidings.given_up", job_id=str(job.id), status=job.status)
+        return await self._noted(job, _Said.NEVER)
+
+    async def _end(self, job: Job, kind: str, text: str, notice: str | None) -> bool:
+        """Put an end into the status message, or into a new one; an edit makes no sound."""
+        said = await self._say(job, kind, lambda: self._edit(job, text))
+        if said is _Said.GONE:
+            said = await self._say_anew(job, kind, text)
+        if said is _Said.YES and notice is not None:
+            said = await self._say_anew(job, "notice", notice)
+        return await self._noted(job, said)
+
+    async def _noted(self, job: Job, said: _Said) -> bool:
+        if said is _Said.LATER:
+            return False
+        await self._jobs.mark_told(job.id, attempt=job.attempt)
+        return True
 
     async def _edit(self, job: Job, text: str, button: Button | None = None) -> None:
         await self._messenger.edit_status(job.chat, job.status_message_id, text, button=button)
 
-    async def _edit_or_send(self, job: Job, text: str) -> None:
-        try:
-            await self._edit(job, text)
-        except MessageGoneError:
-            await self._messenger.send_text(job.chat, text)
+    async def _say_anew(self, job: Job, kind: str, text: str) -> _Said:
+        """Send a new message; after two that may have come no third one follows."""
+        send = self._messenger.send_text
+        return await self._say(job, kind, lambda: send(job.chat, text), doubts_max=DOUBTS_MAX)
 
-    async def _told(self, job: Job, kind: str, say: Say, *, tries: int = TRIES) -> bool:
-        pause_s = FIRST_PAUSE_S
-        told = False
+    async def _say(
+        self, job: Job, kind: str, say: Say, *, tries: int = TRIES, doubts_max: int | None = None
+    ) -> _Said:
+        pause_s, said, doubts = FIRST_PAUSE_S, _Said.LATER, 0
         for left in range(tries - 1, -1, -1):
             try:
                 await say()
-                told = True
-                break
-            except (RecipientGoneError, MessageGoneError) as error:
-                log.info("tidings.nobody_there", job_id=str(job.id), reason=error.failure.text)
-                break
             except ProviderError as error:
                 reason = error.failure.text
-                log.warning("tidings.failed", job_id=str(job.id), kind=kind, reason=reason)
+                if isinstance(error, RecipientGoneError | MessageGoneError):
+                    log.info("tidings.nobody_there", job_id=str(job.id), reason=reason)
+                else:
+                    log.warning("tidings.failed", job_id=str(job.id), kind=kind, reason=reason)
+                doubts += isinstance(error, OutcomeUnknownError)
+                said = _said(error)
+                if said is not _Said.LATER or doubts == doubts_max:
+                    break
                 if left:
                     await self._moments.sleep(min(PAUSE_S_MAX, error.retry_after_s or pause_s))
                     pause_s *= 2
-        success = "true" if told else "false"
+            else:
+                said = _Said.YES
+                break
+        success = "true" if said is _Said.YES else "false"
         self._metrics.notifications_sent_total.labels(kind, success).inc()
-        return told
+        return _Said.YES if doubts == doubts_max else said
+
+
+def _said(error: ProviderError) -> _Said:
+    """Tell what a refusal means for the words that it met."""
+    match error:
+        case MessageGoneError():
+            return _Said.GONE
+        case RecipientGoneError():
+            return _Said.NEVER
+        case _:
+            return _Said.LATER if passes(error) or lacks_its_token(error) else _Said.NEVER

@@ -13,9 +13,11 @@ from neurocards.domain.failures import (
 )
 from neurocards.domain.jobs import Job
 from neurocards.domain.outcomes import GiveUp, Retry
-from neurocards.errors import PhotoUnusableError
+from neurocards.errors import OutcomeUnknownError, PhotoUnusableError, ProviderError
 
 PHOTO_FAULT_PREFIX = "photo_"
+_NO_TOKEN_STATUSES = frozenset({401, 404})
+"""Of Telegram, whose addresses hold the token."""
 
 
 def verdict(
@@ -56,3 +58,16 @@ def photo_failure(error: PhotoUnusableError) -> ClassifiedFailure:
 def own_failure(failure_class: FailureClass, code: str, text: str) -> ClassifiedFailure:
     """Name a failure that no provider told us: a deadline, a lost order."""
     return ClassifiedFailure(failure_class, code, text, FailureSource.NEUROCARDS)
+
+
+def passes(error: ProviderError) -> bool:
+    """Tell whether the same request may do better later."""
+    if isinstance(error, OutcomeUnknownError) or error.failure.source is FailureSource.NETWORK:
+        return True
+    passing = {FailureClass.RATE_LIMIT, FailureClass.TEMPORARY}
+    return error.retry_after_s is not None or classify(error.failure).failure_class in passing
+
+
+def lacks_its_token(error: ProviderError) -> bool:
+    """Tell whether Telegram does not know the bot: another worker may have its token, or will."""
+    return error.failure.http_status in _NO_TOKEN_STATUSES

@@ -7,12 +7,26 @@ from typing import Any
 from uuid import UUID
 
 from neurocards.adapters.postgres.pool import Database
-from neurocards.adapters.postgres.records import Row, job_of, script_document
+from neurocards.adapters.postgres.records import (
+    Row,
+    UnreadableRowError,
+    bare_job_of,
+    job_of,
+    script_document,
+    untold_of,
+)
 from neurocards.adapters.postgres.statements import load
 from neurocards.domain.failures import ClassifiedFailure
 from neurocards.domain.jobs import Fence, JobStatus, ProviderTask
 from neurocards.domain.script import Script
-from neurocards.ports.jobs import Claim, Claimed, HeldByAnother, NotDue, NothingToDo
+from neurocards.ports.jobs import (
+    Claim,
+    Claimed,
+    HeldByAnother,
+    NotDue,
+    NothingToDo,
+    Unreadable,
+)
 
 
 class PostgresJobStore:
@@ -43,8 +57,8 @@ class PostgresJobStore:
     async def start_submitting(self, fence: Fence, *, may_reach_provider: bool) -> bool:
         return await self._write("start_submitting", fence, may_reach_provider)
 
-    async def count_resubmission(self, fence: Fence) -> bool:
-        return await self._write("count_resubmission", fence)
+    async def count_resubmission(self, fence: Fence, *, number: int) -> bool:
+        return await self._write("count_resubmission", fence, number)
 
     async def store_task(self, fence: Fence, task: ProviderTask) -> bool:
         return await self._write(
@@ -66,8 +80,8 @@ class PostgresJobStore:
     async def finish(self, fence: Fence, *, result_file_id: str | None, undelivered: bool) -> bool:
         return await self._write("finish_job", fence, result_file_id, undelivered)
 
-    async def mark_notice_sent(self, job_id: UUID) -> bool:
-        row = await self._database.row(self._statements["mark_notice_sent"], job_id)
+    async def mark_told(self, job_id: UUID, *, attempt: int) -> bool:
+        row = await self._database.row(self._statements["mark_told"], job_id, attempt)
         return row is not None
 
     async def postpone(
@@ -89,10 +103,11 @@ class PostgresJobStore:
     async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:
         return bool(
             await self._database.value(
-                self._statements["fail_job"],
+                self._statements["give_job_up"],
                 fence.job_id,
                 fence.attempt,
                 fence.status.value,
+                failure.source.value,
                 failure.failure_class.value,
                 failure.code,
                 failure.text,
@@ -108,10 +123,13 @@ class PostgresJobStore:
 
 def _claim_of(row: Row, lease_s: float) -> Claim:
     if row["claimed"]:
-        return Claimed(job_of(row))
+        try:
+            return Claimed(job_of(row))
+        except UnreadableRowError as error:
+            return Unreadable(bare_job_of(row), str(error))
     status = JobStatus(row["status"])
     if status.is_terminal:
-        return NothingToDo(status)
+        return NothingToDo(status, untold_of(row) if row["told_at"] is None else None)
     if row["due_s"] is not None and row["due_s"] > 0:
         return NotDue(row["due_s"])
     # Free when this statement began and taken by another one meanwhile: his lease is a whole one.

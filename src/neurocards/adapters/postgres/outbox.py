@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import load
@@ -62,6 +63,13 @@ class PostgresOutbox:
             )
             for row in rows
         ]
+
+    async def enqueue_untold(self, *, batch: int, after_s: float) -> int:
+        statement = self._statements["enqueue_untold"]
+        return int(await self._database.value(statement, batch, after_s))
+
+    async def mark_told(self, job_ids: Collection[UUID]) -> int:
+        return await self._database.execute(self._statements["mark_all_told"], list(job_ids))
 
     async def ensure_partitions(self) -> int:
         return int(await self._database.value(self._statements["ensure_partitions"]))

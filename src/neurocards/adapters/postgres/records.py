@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
 
+from neurocards.domain.failures import ClassifiedFailure, FailureClass, FailureSource
 from neurocards.domain.jobs import Job, JobStatus, ProviderTask
 from neurocards.domain.orders import AspectRatio, Order, OrderOptions, ScriptLanguage, Template
 from neurocards.domain.script import Script
+from neurocards.ports.jobs import Untold
 from neurocards.ports.orders import Draft, HistoryItem
+
+Value = TypeVar("Value")
+Member = TypeVar("Member", bound=StrEnum)
 
 
 class Row(Protocol):
@@ -44,14 +51,33 @@ def script_document(script: Script) -> dict[str, object]:
 
 def script_of(document: Mapping[str, Any]) -> Script:
     return Script(
-        title=document["title"],
-        scenes=tuple(document["scenes"]),
-        call_to_action=document["call_to_action"],
-        visual_direction=document["visual_direction"],
+        title=_text(document["title"]),
+        scenes=tuple(_text(line) for line in document["scenes"]),
+        call_to_action=_text(document["call_to_action"]),
+        visual_direction=_text(document["visual_direction"]),
     )
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    return value
+
+
+class UnreadableRowError(ValueError):
+    """A document in a row is not what this program writes; the message names column and kind."""
+
+
 def job_of(row: Row) -> Job:
+    """Give the job; UnreadableRowError when its order or its script cannot be read."""
+    job = bare_job_of(row)
+    options = _read(row, "options", options_of)
+    script = None if row["script"] is None else _read(row, "script", script_of)
+    return replace(job, order=replace(job.order, options=options), script=script)
+
+
+def bare_job_of(row: Row) -> Job:
+    """Give whose job it is, where it is told of and how far it came; of its order the defaults."""
     return Job(
         id=row["id"],
         bot_id=row["bot_id"],
@@ -67,13 +93,12 @@ def job_of(row: Row) -> Job:
         order=Order(
             template_id=row["template_id"],
             photo_file_id=row["photo_file_id"],
-            options=options_of(row["options"]),
+            options=OrderOptions(),
             caption=row["caption"],
         ),
         price_credits=row["price_credits"],
         created_at=row["created_at"],
         deadline_at=row["deadline_at"],
-        script=None if row["script"] is None else script_of(row["script"]),
         task=task_of(row),
         submissions=row["submissions"],
         submitted_at=row["submitted_at"],
@@ -82,6 +107,42 @@ def job_of(row: Row) -> Job:
         fallback_sent_at=row["fallback_sent_at"],
         parked_notice_at=row["parked_notice_at"],
     )
+
+
+def _read(row: Row, column: str, read: Callable[[Mapping[str, Any]], Value]) -> Value:
+    try:
+        return read(row[column])
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # Not the words of the error: they may quote what the user wrote.
+        raise UnreadableRowError(f"{column}: {type(error).__name__}") from None
+
+
+def untold_of(row: Row) -> Untold:
+    """Give an end to tell of; what it needs can always be read."""
+    job = bare_job_of(row)
+    return Untold(
+        job=job,
+        finished_at=row["finished_at"],
+        failure=_failure_of(row) if job.status is JobStatus.FAILED else None,
+        notice_sent=row["notice_sent_at"] is not None,
+    )
+
+
+def _failure_of(row: Row) -> ClassifiedFailure:
+    """Read a stored failure; what a later release may have written counts as UNKNOWN."""
+    return ClassifiedFailure(
+        failure_class=_member(FailureClass, row["error_class"], FailureClass.UNKNOWN),
+        code=row["error_code"] or "",
+        text=row["error_text"] or "",
+        source=_member(FailureSource, row["error_source"], FailureSource.NEUROCARDS),
+    )
+
+
+def _member(kind: type[Member], value: str | None, otherwise: Member) -> Member:
+    try:
+        return kind(value or "")
+    except ValueError:
+        return otherwise
 
 
 def task_of(row: Row) -> ProviderTask | None:

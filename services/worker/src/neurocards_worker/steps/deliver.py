@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from neurocards.domain.failures import FailureClass, FailureSource, classify
+from neurocards.domain.failures import classify
 from neurocards.domain.outcomes import Done, GiveUp, Lost, Outcome, Snooze
 from neurocards.errors import (
     MessageGoneError,
@@ -29,6 +29,7 @@ from neurocards_worker.progress_board import ProgressBoard
 from neurocards_worker.run import VIDEO_FILE_NAME, Run
 from neurocards_worker.texts import WorkerTexts
 from neurocards_worker.tidings import Tidings
+from neurocards_worker.verdicts import lacks_its_token, passes
 
 TRIES = 6
 FIRST_PAUSE_S = 1.0
@@ -36,7 +37,6 @@ PAUSE_S_MAX = 30.0
 RETRY_AFTER_S_MAX = 60.0
 TELEGRAM_AWAY_REASON = "telegram_away"
 TELEGRAM_AWAY_SNOOZE_S = 60.0
-_UNAUTHORIZED = frozenset({401, 404})
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +84,7 @@ class DeliverStep:
             except ProviderError as error:
                 if not isinstance(error, OutcomeUnknownError):
                     run.may_be_shown = shown_before
-                if not _passes(error):
+                if not passes(error):
                     return self._refused(run, error)
                 log.warning("deliver.again", job_id=str(run.job.id), reason=error.failure.text)
                 wait_s = error.retry_after_s or pause_s
@@ -135,23 +135,15 @@ class DeliverStep:
                 job.fence, result_file_id=file_id, undelivered=undelivered
             ):
                 return Lost()
-            if not undelivered:
-                edited = job.fallback_sent_at is None
-                await self._tidings.delivered(job, with_sound=edited)
-        return Done(undelivered=undelivered)
+            if undelivered:
+                return Done(undelivered=True)
+            edited = job.fallback_sent_at is None
+            return Done(told=await self._tidings.delivered(job, with_sound=edited))
 
     def _refused(self, run: Run, error: ProviderError) -> Outcome:
         """Telegram will not show this video; without a token of the bot, nobody could ask it."""
         failure = classify(error.failure)
         log.error("deliver.refused", job_id=str(run.job.id), reason=failure.text)
-        if error.failure.http_status in _UNAUTHORIZED:
+        if lacks_its_token(error):
             return Snooze(TELEGRAM_AWAY_SNOOZE_S * self._retry_scale, TELEGRAM_AWAY_REASON)
         return GiveUp(failure)
-
-
-def _passes(error: ProviderError) -> bool:
-    """Tell whether the same request may do better later."""
-    if isinstance(error, OutcomeUnknownError) or error.failure.source is FailureSource.NETWORK:
-        return True
-    passing = {FailureClass.RATE_LIMIT, FailureClass.TEMPORARY}
-    return error.retry_after_s is not None or classify(error.failure).failure_class in passing

@@ -187,7 +187,7 @@ class SubmitStep:
         if job.status is JobStatus.SCRIPTING:
             stored = await self._jobs.start_submitting(job.fence, may_reach_provider=True)
         else:
-            stored = await self._jobs.count_resubmission(job.fence)
+            stored = await self._jobs.count_resubmission(job.fence, number=job.submissions + 1)
         if not stored:
             return False
         if job.submissions > 0:

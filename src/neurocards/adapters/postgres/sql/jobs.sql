@@ -1,4 +1,7 @@
 -- The worker's statements. Every write is fenced by id, attempt and status: no row, no right.
+-- A write whose answer was lost is repeated, so each one knows its own deed: the state that it led
+-- to, under the same attempt, out of the state of the fence ($3), with the same values. It is one
+-- UPDATE, since a second look would not see what a first try commits at the same moment.
 -- None of them reads another table than jobs and outbox.
 
 -- name: claim_job
@@ -56,34 +59,46 @@ RETURNING id;
 -- name: start_submitting
 UPDATE jobs SET
     status = 'submitting',
-    submissions = submissions + CASE WHEN $4 THEN 1 ELSE 0 END,
-    orphans = orphans + CASE WHEN $4 AND submissions > 0 THEN 1 ELSE 0 END,
-    submitted_at = CASE WHEN $4 THEN now() ELSE submitted_at END
-WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'scripting'
+    submissions = submissions + CASE WHEN $4 AND status = $3 THEN 1 ELSE 0 END,
+    orphans = orphans + CASE WHEN $4 AND status = $3 AND submissions > 0 THEN 1 ELSE 0 END,
+    submitted_at = CASE WHEN $4 AND status = $3 THEN now() ELSE submitted_at END
+WHERE id = $1 AND attempt = $2 AND $3 = 'scripting'
+    AND (status = $3 OR (status = 'submitting' AND previous_status = $3))
 RETURNING id;
 
 -- name: count_resubmission
-UPDATE jobs SET submissions = submissions + 1, orphans = orphans + 1, submitted_at = now()
+-- $4: the number of this submission, which stands in the row when this was done before.
+UPDATE jobs SET
+    submissions = $4,
+    orphans = orphans + $4 - submissions,
+    submitted_at = CASE WHEN submissions < $4 THEN now() ELSE submitted_at END
 WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'submitting'
+    AND submissions IN ($4 - 1, $4)
 RETURNING id;
 
 -- name: store_task
 UPDATE jobs SET
     status = 'rendering', provider = $4, model = $5, provider_task_id = $6, key_fingerprint = $7,
     rendering_at = coalesce(rendering_at, now())
-WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'submitting'
+WHERE id = $1 AND attempt = $2 AND $3 = 'submitting'
+    AND (
+        status = $3
+        OR (status = 'rendering' AND previous_status = $3 AND provider_task_id = $6)
+    )
 RETURNING id;
 
 -- name: start_fetching
 UPDATE jobs SET status = 'fetching', rendered_at = coalesce(rendered_at, now())
-WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'rendering'
+WHERE id = $1 AND attempt = $2 AND $3 = 'rendering'
+    AND (status = $3 OR (status = 'fetching' AND previous_status = $3))
 RETURNING id;
 
 -- name: start_delivering
 UPDATE jobs SET
     status = 'delivering', fetched_at = coalesce(fetched_at, now()),
     delivery_began_at = coalesce(delivery_began_at, now())
-WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'fetching'
+WHERE id = $1 AND attempt = $2 AND $3 = 'fetching'
+    AND (status = $3 OR (status = 'delivering' AND previous_status = $3))
 RETURNING id;
 
 -- name: mark_fallback_sent
@@ -98,25 +113,36 @@ RETURNING id;
 
 -- name: finish_job
 UPDATE jobs SET
-    status = 'done', finished_at = now(), lease_until = NULL, leased_by = NULL,
-    result_file_id = $4, undelivered_at = CASE WHEN $5 THEN now() END,
+    status = 'done', finished_at = coalesce(finished_at, now()), lease_until = NULL,
+    leased_by = NULL, result_file_id = $4,
+    undelivered_at = CASE WHEN $5 THEN coalesce(undelivered_at, now()) END,
     error_class = NULL, error_code = NULL, error_text = NULL
-WHERE id = $1 AND attempt = $2 AND status = $3 AND status = 'delivering'
+WHERE id = $1 AND attempt = $2 AND $3 = 'delivering'
+    AND (
+        status = $3
+        OR (
+            status = 'done' AND previous_status = $3
+            AND result_file_id IS NOT DISTINCT FROM $4 AND (undelivered_at IS NOT NULL) = $5
+        )
+    )
 RETURNING id;
 
--- name: mark_notice_sent
-UPDATE jobs SET notice_sent_at = now() WHERE id = $1 AND notice_sent_at IS NULL
+-- name: mark_told
+UPDATE jobs SET
+    told_at = coalesce(told_at, now()), notice_sent_at = coalesce(notice_sent_at, now())
+WHERE id = $1 AND attempt = $2 AND status IN ('done', 'failed', 'cancelled')
 RETURNING id;
 
 -- name: postpone_job
 UPDATE jobs SET
     status = 'queued', lease_until = NULL, leased_by = NULL,
-    retry_at = now() + make_interval(secs => $4), postponed_reason = $5,
-    tries = tries + CASE WHEN $6::text IS NULL THEN 0 ELSE 1 END,
+    retry_at = CASE WHEN status = $3 THEN now() + make_interval(secs => $4) ELSE retry_at END,
+    postponed_reason = $5,
+    tries = tries + CASE WHEN $6::text IS NULL OR status <> $3 THEN 0 ELSE 1 END,
     error_class = coalesce($6, error_class), error_code = coalesce($7, error_code),
     error_text = coalesce($8, error_text),
     submissions = CASE
-        WHEN NOT $9 THEN submissions
+        WHEN NOT $9 OR status <> $3 THEN submissions
         WHEN provider_task_id IS NULL THEN greatest(submissions - 1, 0)
         ELSE 0
     END,
@@ -126,9 +152,12 @@ UPDATE jobs SET
     key_fingerprint = CASE WHEN $9 THEN NULL ELSE key_fingerprint END,
     rendering_at = CASE WHEN $9 THEN NULL ELSE rendering_at END,
     rendered_at = CASE WHEN $9 THEN NULL ELSE rendered_at END
-WHERE id = $1 AND attempt = $2 AND status = $3
-    AND status NOT IN ('queued', 'done', 'failed', 'cancelled')
+WHERE id = $1 AND attempt = $2 AND $3 NOT IN ('queued', 'done', 'failed', 'cancelled')
+    AND (
+        status = $3
+        OR (status = 'queued' AND previous_status = $3 AND postponed_reason = $5)
+    )
 RETURNING id;
 
--- name: fail_job
-SELECT fail_job($1, $2, $3, $4, $5, $6);
+-- name: give_job_up
+SELECT give_job_up($1, $2, $3, $4, $5, $6, $7);

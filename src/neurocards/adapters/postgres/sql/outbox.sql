@@ -61,6 +61,26 @@ WITH overdue AS (
 SELECT id, bot_id, chat_id, status_message_id, language FROM overdue
 WHERE fail_job(id, attempt, status, 'RATE_LIMIT', 'deadline', 'not begun until the deadline');
 
+-- name: enqueue_untold
+-- Jobs that ended $2 seconds ago and whose users may not know: a worker that meets one tells.
+WITH untold AS (
+    SELECT id FROM jobs
+    WHERE told_at IS NULL AND status IN ('done', 'failed', 'cancelled')
+        AND finished_at <= now() - make_interval(secs => $2)
+        AND enqueued_at <= now() - make_interval(secs => $2)
+    ORDER BY finished_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), marked AS (
+    UPDATE jobs SET enqueued_at = now() FROM untold WHERE jobs.id = untold.id
+    RETURNING jobs.id, jobs.pool
+), enqueued AS (
+    INSERT INTO outbox (job_id, pool) SELECT id, pool FROM marked
+)
+SELECT count(*) FROM marked;
+
+-- name: mark_all_told
+UPDATE jobs SET told_at = now()
+WHERE id = ANY ($1::uuid[]) AND told_at IS NULL AND status IN ('done', 'failed', 'cancelled');
+
 -- name: ensure_partitions
 SELECT ensure_job_partitions();
 
