@@ -23,3 +23,7 @@ CREATE TABLE kept AS SELECT 7 AS number;
 
 -- name: kept
 SELECT number FROM kept;
+
+-- name: somebody_waits_for_a_lock
+SELECT count(*) > 0 FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock';
