@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
-MEMBERS := services/bot services/worker services/sandbox
+MEMBERS := services/bot services/worker services/sandbox operator
 
 .PHONY: help
 help: ## Print this list

@@ -18,12 +18,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTHON = "3.11"
 # A release younger than this is not taken: a supply-chain cool-down.
 NEWEST = "2026-11-20"
-MEMBERS = ("neurocards", "neurocards-bot", "neurocards-worker", "neurocards-sandbox")
+MEMBERS = (
+    *("neurocards", "neurocards-bot", "neurocards-worker", "neurocards-sandbox"),
+    "neurocards-operator",
+)
 TARGETS: dict[str, tuple[str, ...]] = {
     "bootstrap": ("requirements/bootstrap.in",),
     "bot": ("services/bot/pyproject.toml",),
     "worker": ("services/worker/pyproject.toml",),
     "sandbox": ("services/sandbox/pyproject.toml",),
+    "operator": ("operator/pyproject.toml",),
     "dev": ("--group", "dev"),
 }
 ADDRESS = re.compile(

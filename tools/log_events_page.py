@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "log-events.md"
-SOURCES = ("src", "services/bot/src", "services/worker/src")
+SOURCES = ("src", "services/bot/src", "services/worker/src", "operator/src")
 LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 NAME = re.compile(r"[a-z]+(\.[a-z_]+)+")
 HEAD = """# Log events

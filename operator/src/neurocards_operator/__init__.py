@@ -1,0 +1,1 @@
+"""The operator: scales a pool of workers as a NeurocardsScaling object says, and says why."""
