@@ -12,7 +12,7 @@ import pytest
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.orders import AspectRatio, OrderOptions
 from neurocards.ports.jobs import NothingToDo
-from neurocards.ports.orders import AcceptOutcome, Cancellation
+from neurocards.ports.orders import AcceptOutcome, Cancellation, PastOrder
 from neurocards.testing.world import (
     BOT_ID,
     LEASE_S,
@@ -292,6 +292,13 @@ async def test_history_lists_delivered_jobs_newest_first_page_by_page(world: Wor
     )
 
 
+async def test_history_lists_a_video_whose_file_is_not_known(world: World):
+    job = await brought_to(world, JobStatus.DELIVERING)
+    await world.jobs.finish(job.fence, result_file_id=None, undelivered=False)
+    (item,) = await world.orders.history(USER_ID, before=None, limit=9)
+    assert (item.job_id, item.result_file_id, item.status_message_id) == (job.id, None, 77)
+
+
 async def test_an_undelivered_video_is_queued_again_when_the_user_returns(world: World):
     job = await brought_to(world, JobStatus.DELIVERING)
     await taken_messages(world)
@@ -315,6 +322,22 @@ async def test_an_undelivered_video_is_given_up_after_fourteen_days(world: World
 async def test_a_delivered_video_is_never_queued_again(world: World):
     await _delivered(world)
     assert await world.orders.requeue_undelivered(USER_ID, bot_id=BOT_ID) == 0
+
+
+async def test_a_past_order_is_given_to_its_user_at_its_bot_only(world: World):
+    """Whatever became of it, it can be read as it was ordered."""
+    job = await brought_to(world, JobStatus.RENDERING)
+    found = await world.orders.past_order(job.id, tg_user_id=USER_ID, bot_id=BOT_ID)
+    assert found == PastOrder(job.order, JobStatus.RENDERING)
+    await world.jobs.fail(job.fence, VIOLATION)
+    found = await world.orders.past_order(job.id, tg_user_id=USER_ID, bot_id=BOT_ID)
+    assert found == PastOrder(job.order, JobStatus.FAILED)
+    for user_id, bot_id, job_id in (
+        (USER_ID + 1, BOT_ID, job.id),
+        (USER_ID, BOT_ID + 1, job.id),
+        (USER_ID, BOT_ID, new_job_id()),
+    ):
+        assert await world.orders.past_order(job_id, tg_user_id=user_id, bot_id=bot_id) is None
 
 
 async def test_the_queue_counts_waiting_and_live_running_jobs(world: World):

@@ -475,6 +475,14 @@ class TestHistory:
         assert "больше нельзя показать" in told
         assert len(desk.telegram.called("sendVideo")) == 2
 
+    async def test_a_video_whose_file_was_never_told_is_copied_from_its_message(self, desk: Desk):
+        await self.delivered(desk, 1)
+        (record,) = desk.world.database.jobs.values()
+        record.result_file_id = None
+        await desk.says("/history")
+        (copy,) = desk.telegram.called("copyMessage")
+        assert copy.message_id == record.status_message_id  # type: ignore[attr-defined]
+
     async def delivered(self, desk: Desk, count: int) -> None:
         await desk.says("/start")
         desk.world.database.users[USER_ID].balance = count

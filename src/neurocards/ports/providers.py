@@ -98,7 +98,8 @@ class Messenger(Protocol):
     ) -> str | None:
         """Put the video in the place of the status message.
 
-        Gives its file id; None when Telegram says that the message is already like that.
+        Gives its file id; None when the message was like that already and Telegram does not tell
+        which file it shows.
         """
         ...
 

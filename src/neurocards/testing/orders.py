@@ -20,6 +20,7 @@ from neurocards.ports.orders import (
     Cancellation,
     Draft,
     HistoryItem,
+    PastOrder,
     QueueStats,
     User,
 )
@@ -194,6 +195,12 @@ class MemoryOrderStore:
         cancelled = record.cancelled_by_update == update_id
         return Cancellation(record.id, record.status, record.status_message_id, cancelled)
 
+    async def past_order(self, job_id: UUID, *, tg_user_id: int, bot_id: int) -> PastOrder | None:
+        record = self._database.jobs.get(job_id)
+        if record is None or (record.tg_user_id, record.bot_id) != (tg_user_id, bot_id):
+            return None
+        return PastOrder(record.order, record.status)
+
     async def history(
         self, tg_user_id: int, *, before: UUID | None, limit: int, bot_id: int | None = None
     ) -> Sequence[HistoryItem]:
@@ -201,7 +208,7 @@ class MemoryOrderStore:
             _history_item(record)
             for record in self._of(tg_user_id)
             if record.status is JobStatus.DONE
-            and record.result_file_id is not None
+            and record.undelivered_at is None
             and (before is None or record.id < before)
             and bot_id in (None, record.bot_id)
         ][:limit]

@@ -27,6 +27,7 @@ from neurocards.domain.photos import PhotoFault
 from neurocards.errors import OutcomeUnknownError, PhotoUnusableError, ProviderError
 from neurocards.ports.providers import Button, VideoFacts
 
+SHOWN_MARK = " ✅"
 _OK = 200
 _UNAUTHORIZED = 401
 
@@ -126,6 +127,22 @@ class TelegramMessenger:
                 await self._upload(chat.bot_id, "editMessageMedia", fields, video)
             )
         except NotModifiedError:
+            return await self._file_id_there(chat, message_id, html)
+
+    async def _file_id_there(self, chat: ChatAddress, message_id: int, html: str) -> str | None:
+        """Ask which video a message shows; None when Telegram does not tell.
+
+        Only an edit tells, and only one that changes something: so the caption gets a mark.
+        """
+        fields = {
+            "chat_id": chat.chat_id,
+            "message_id": message_id,
+            "caption": html + SHOWN_MARK,
+            "parse_mode": "HTML",
+        }
+        try:
+            return _video_file_id(await self._call(chat.bot_id, "editMessageCaption", fields))
+        except ProviderError:
             return None
 
     async def send_video(self, chat: ChatAddress, video: Path, facts: VideoFacts, html: str) -> str:

@@ -111,16 +111,22 @@ async def _send_one(
     keyboard: InlineKeyboardMarkup | None,
 ) -> None:
     """Send one video; a file that Telegram no longer knows is named instead."""
-    if video.result_file_id is not None:
-        caption = texts.video_caption(name, video.created_at)
-        try:
+    caption = texts.video_caption(name, video.created_at)
+    try:
+        if video.result_file_id is not None:
             await bot.send_video(
                 chat_id, video.result_file_id, caption=caption, reply_markup=keyboard
             )
-        except TelegramBadRequest as error:
-            log.warning("history.file_lost", job_id=video.job_id, reason=error.message)
         else:
-            return
+            # Which file it is was never told; the message that shows it can be copied.
+            message_id = video.status_message_id
+            await bot.copy_message(
+                chat_id, chat_id, message_id, caption=caption, reply_markup=keyboard
+            )
+    except TelegramBadRequest as error:
+        log.warning("history.file_lost", job_id=video.job_id, reason=error.message)
+    else:
+        return
     await bot.send_message(chat_id, texts.video_unavailable(language, name), reply_markup=keyboard)
 
 

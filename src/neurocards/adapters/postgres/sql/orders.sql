@@ -53,11 +53,16 @@ SELECT status, refunded FROM cancel_job($1, $2);
 -- name: cancel_newest
 SELECT job_id, status, status_message_id, cancelled FROM cancel_newest_job($1, $2, $3);
 
+-- name: past_order
+SELECT status, template_id, photo_file_id, caption, options FROM jobs
+WHERE id = $1 AND tg_user_id = $2 AND bot_id = $3;
+
 -- name: history
+-- Whatever was shown: of a video whose file Telegram did not tell, the message is left.
 SELECT id, status, template_id, result_file_id, price_credits, created_at, status_message_id
 FROM jobs
 WHERE tg_user_id = $1 AND id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-    AND status = 'done' AND result_file_id IS NOT NULL AND ($4::bigint IS NULL OR bot_id = $4)
+    AND status = 'done' AND undelivered_at IS NULL AND ($4::bigint IS NULL OR bot_id = $4)
 ORDER BY id DESC LIMIT $3;
 
 -- name: requeue_undelivered
