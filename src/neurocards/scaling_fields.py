@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -15,10 +16,22 @@ from neurocards.domain.scaling_policy import REPLICAS_MAX, PolicyFault
 
 SECONDS_MAX = 366 * 86_400
 ENTRIES_MAX = 32
-_DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
+_DURATION = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,8})s)?")
 _E = TypeVar("_E", bound=StrEnum)
 _T = TypeVar("_T")
 _KIND_NAMES: dict[type[Any], str] = {str: "text", int: "integer", list: "list"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a text may look like: `words` say it to a human, `pattern` must match all of it."""
+
+    words: str
+    pattern: re.Pattern[str]
+    characters_max: int
+
+    def fits(self, text: str) -> bool:
+        return len(text) <= self.characters_max and self.pattern.fullmatch(text) is not None
 
 
 class Fields:
@@ -67,10 +80,14 @@ class Fields:
             self.fault(name, "is missing")
         return self.number(name, low, low=low, high=high)
 
-    def text(self, name: str) -> str:
-        if not self.has(name):
+    def text(self, name: str, shape: Shape, default: str | None = None) -> str:
+        """Read a text of that shape; without a default it must be there."""
+        if default is None and not self.has(name):
             self.fault(name, "is missing")
-        return self.take(name, str, "")
+        value = self.take(name, str, default or "")
+        if isinstance(self.raw(name), str) and not shape.fits(value):
+            self.fault(name, f"must be {shape.words}, not {value!r}")
+        return value
 
     def seconds(self, name: str, default: int, *, low: int = 0) -> int:
         """Read a duration such as `90s`, `15m` or `1h30m`."""
@@ -96,8 +113,7 @@ class Fields:
         try:
             return kind(value)
         except ValueError:
-            hint = ' (YAML reads a bare Off as false: write "Off")' if value is False else ""
-            self.fault(name, f"must be one of {', '.join(kind)}, not {value!r}{hint}")
+            self.fault(name, f"must be one of {', '.join(kind)}, not {value!r}")
             return default
 
     def child(self, name: str, *, open_ended: bool = False) -> Fields:

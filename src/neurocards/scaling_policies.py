@@ -38,12 +38,47 @@ from neurocards.domain.scaling_policy import (
 )
 from neurocards.domain.schedule import Schedule
 from neurocards.errors import ConfigurationError
-from neurocards.scaling_fields import Fields
+from neurocards.scaling_fields import Fields, Shape
 
 API_VERSION = "neurocards.io/v1alpha1"
 KIND = "NeurocardsScaling"
 JOBS_PER_REPLICA_MAX = 10_000
-_FACTOR = re.compile(r"0(?:\.\d{1,3})?")
+TARGET_API = Shape(
+    "a group and a version such as apps/v1", re.compile("([a-z0-9.-]+/)?v[0-9][a-z0-9]*"), 128
+)
+TARGET_KIND = Shape("a kind such as Deployment", re.compile("[A-Z][A-Za-z0-9]*"), 63)
+TARGET_NAME = Shape(
+    "the name of an object in the same namespace",
+    re.compile("[a-z0-9]([a-z0-9.-]*[a-z0-9])?"),
+    253,
+)
+POOL = Shape(
+    "a pool of lower-case letters, digits and hyphens", re.compile("[a-z0-9][a-z0-9-]*"), 40
+)
+WINDOW_NAME = Shape(
+    "a name of lower-case letters, digits and hyphens",
+    re.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?"),
+    63,
+)
+ZONE = Shape(
+    "a zone such as Europe/Moscow", re.compile("[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*"), 64
+)
+EDGE = Shape(
+    "five fields of cron such as 0 19 * * * or a local time such as 2026-12-31T18:00",
+    re.compile(
+        "([0-9A-Za-z*,/-]+ +){4}[0-9A-Za-z*,/-]+|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}"
+    ),
+    128,
+)
+FACTOR = Shape('text from "0" to "0.999"', re.compile(r"0(\.[0-9]{1,3})?"), 5)
+INSTANT = Shape(
+    "an instant such as 2026-12-31T20:00:00Z",
+    re.compile(
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
+        "(\\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+    ),
+    32,
+)
 
 
 class PolicyError(ConfigurationError):
@@ -95,11 +130,11 @@ def _spec(spec: Fields, name: str) -> ScalingPolicy:
     return ScalingPolicy(
         name=name,
         target=Target(
-            api_version=target.take("apiVersion", str, "apps/v1"),
-            kind=target.take("kind", str, "Deployment"),
-            name=target.take("name", str, "neurocards-worker"),
+            api_version=target.text("apiVersion", TARGET_API, "apps/v1"),
+            kind=target.text("kind", TARGET_KIND, "Deployment"),
+            name=target.text("name", TARGET_NAME, "neurocards-worker"),
         ),
-        pool=spec.take("pool", str, "default"),
+        pool=spec.text("pool", POOL, "default"),
         mode=spec.choice("mode", Mode.AUTO),
         replicas=_replicas(spec.child("replicas")),
         jobs_per_replica=spec.number("jobsPerReplica", 20, low=1, high=JOBS_PER_REPLICA_MAX),
@@ -162,10 +197,10 @@ def _objective(fields: Fields) -> Objective:
 
 def _schedule(fields: Fields) -> Schedule:
     return Schedule(
-        name=fields.text("name"),
-        time_zone=fields.text("timeZone"),
-        start=fields.text("start"),
-        end=fields.text("end"),
+        name=fields.text("name", WINDOW_NAME),
+        time_zone=fields.text("timeZone", ZONE),
+        start=fields.text("start", EDGE),
+        end=fields.text("end", EDGE),
         min=fields.number("min", 0) if fields.has("min") else None,
         max=fields.number("max", 0) if fields.has("max") else None,
     )
@@ -182,9 +217,8 @@ def _idle(fields: Fields) -> IdleRule:
     if not fields.has("after"):
         fields.fault("after", "is missing")
     after_s = fields.seconds("after", 3600, low=60)
-    factor = fields.take("factor", str, "0.5")
-    if _FACTOR.fullmatch(factor) is None:
-        fields.fault("factor", f'must be text from "0" to "0.999", not {factor!r}')
+    factor = fields.text("factor", FACTOR, "0.5")
+    if not FACTOR.fits(factor):
         return IdleRule(after_s)
     return IdleRule(after_s, int(factor[2:].ljust(3, "0") or 0))
 
@@ -222,12 +256,12 @@ def _evaluation(fields: Fields) -> Evaluation:
 def _override(fields: Fields) -> Override:
     replicas = fields.required("replicas")
     until = fields.raw("until")
-    if isinstance(until, str):
+    if isinstance(until, str) and INSTANT.fits(until):
         try:
             until = datetime.fromisoformat(until)
         except ValueError:
             until = None
     if not isinstance(until, datetime) or until.tzinfo is None:
-        fields.fault("until", "must be an instant such as 2026-12-31T20:00:00Z")
+        fields.fault("until", f"must be {INSTANT.words}")
         return Override(replicas, datetime.fromtimestamp(0, UTC))
     return Override(replicas, until.astimezone(UTC))

@@ -34,7 +34,7 @@ BEGINS = datetime(2026, 1, 5, tzinfo=UTC)
 LEAN = ScalingPolicy(
     replicas=Replicas(min=0, base=0, max=20),
     jobs_per_replica=1,
-    slo=Objective(wait_s=60, headroom=Headroom.OFF),
+    slo=Objective(wait_s=60, headroom=Headroom.DISABLED),
     behavior=Behavior(down_hold_s=15),
 )
 QUICK = Behavior(down_hold_s=2)

@@ -157,7 +157,9 @@ def test_an_objective_asks_for_a_slot_for_each_job():
 
 
 def test_jobs_per_replica_are_rounded_up_and_there_is_no_tolerance():
-    many = policy(jobs_per_replica=20, slo=Objective(10, headroom=Headroom.OFF), replicas=SPARE)
+    many = policy(
+        jobs_per_replica=20, slo=Objective(10, headroom=Headroom.DISABLED), replicas=SPARE
+    )
     found = [fresh(many, replicas=0, running=n).replicas for n in (0, 1, 20, 21, 40, 41)]
     assert found == [0, 1, 1, 2, 2, 3]
 
@@ -272,7 +274,7 @@ def test_a_forecast_that_is_observed_is_shown_and_not_followed():
 
 
 def test_a_forecast_that_is_off_is_not_even_shown():
-    decision = fresh(policy(forecast=ForecastRule(ForecastMode.OFF)), forecast=PROVEN)
+    decision = fresh(policy(forecast=ForecastRule(ForecastMode.DISABLED)), forecast=PROVEN)
     assert all(c.source is not Source.FORECAST for c in decision.contributions)
 
 

@@ -36,44 +36,12 @@ from neurocards.domain.scaling_policy import (
 from neurocards.domain.schedule import Schedule
 from neurocards.errors import ConfigurationError
 from neurocards.scaling_policies import PolicyError, load_policy, read_policy
+from support.scaling_documents import EVERYTHING
 from support.scaling_pool import POLICIES
-
-EVERYTHING = """
-apiVersion: neurocards.io/v1alpha1
-kind: NeurocardsScaling
-metadata: {name: workers, namespace: shop, labels: {team: cards}}
-status: {replicas: 3}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: StatefulSet, name: renderers}
-  pool: default
-  mode: Observe
-  replicas: {min: 1, base: 2, max: 100}
-  jobsPerReplica: 7
-  queue:
-    steps: [{queuedAbove: 100, add: 10}, {queuedAbove: 500, add: 20}]
-    waitSteps: [{waitAbove: 15m, add: 10}]
-    levels: [{queuedAbove: 200, replicas: 50}, {queuedBelow: 10, replicas: 10}]
-  slo: {percentile: 90, wait: 10s, headroom: "Off"}
-  schedules:
-    - {name: evening, timeZone: Europe/Moscow, start: "0 19 * * *", end: "0 23 * * *", min: 50}
-    - name: eve
-      timeZone: Europe/Moscow
-      start: "2026-12-31T18:00"
-      end: "2027-01-01T04:00"
-      max: 9
-  forecast: {mode: Auto, horizon: 30m}
-  idle: {after: 1h30m, factor: "0.25"}
-  behavior: {scaleUp: {hold: 5s}, scaleDown: {hold: 1m30s, maxPercent: 50}}
-  limits: {providerConcurrency: Auto, replicaHoursPerDay: 480}
-  evaluation: {interval: 20s, staleAfter: 90s}
-  override: {replicas: 0, until: "2026-12-31T20:00:00Z"}
-"""
-
 
 NIGHT = {"name": "a", "timeZone": "UTC", "start": "0 0 * * *", "end": "0 1 * * *"}
 LEAP = {**NIGHT, "start": "0 0 30 2 *", "min": 1}
 A_DURATION = "must be a duration such as 90s, 15m or 1h30m"
-A_HINT = ' (YAML reads a bare Off as false: write "Off")'
 
 
 def tree() -> dict[str, Any]:
@@ -105,7 +73,7 @@ def test_every_field_is_read():
             (HighLevel(200, 50),),
             (LowLevel(10, 10),),
         ),
-        slo=Objective(10, 90, Headroom.OFF),
+        slo=Objective(10, 90, Headroom.DISABLED),
         schedules=(
             Schedule("evening", "Europe/Moscow", "0 19 * * *", "0 23 * * *", 50),
             Schedule("eve", "Europe/Moscow", "2026-12-31T18:00", "2027-01-01T04:00", None, 9),
@@ -148,7 +116,7 @@ def test_the_two_single_policies_differ_in_what_they_promise():
     assert (rich.jobs_per_replica, lean.jobs_per_replica) == (1, 1)
     assert rich.replicas == lean.replicas == Replicas(0, 0, 50)
     assert rich.slo == Objective(5, 95, Headroom.AUTO)
-    assert lean.slo == Objective(15, 95, Headroom.OFF)
+    assert lean.slo == Objective(15, 95, Headroom.DISABLED)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +174,7 @@ def test_the_two_single_policies_differ_in_what_they_promise():
         (
             "slo",
             {"wait": "5s", "headroom": False},
-            "spec.slo.headroom: must be one of Off, Auto, not False" + A_HINT,
+            "spec.slo.headroom: must be one of Disabled, Auto, not False",
         ),
         (
             "schedules",

@@ -38,14 +38,14 @@ class Mode(StrEnum):
 
 
 class ForecastMode(StrEnum):
-    OFF = "Off"
+    DISABLED = "Disabled"
     OBSERVE = "Observe"
     """Show what the forecast would ask for, and do not follow it."""
     AUTO = "Auto"
 
 
 class Headroom(StrEnum):
-    OFF = "Off"
+    DISABLED = "Disabled"
     """One slot for each job, none in advance."""
     AUTO = "Auto"
     """Ready slots as far as the objective needs them, at the moments at which they pay."""

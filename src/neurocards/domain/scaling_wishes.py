@@ -154,7 +154,7 @@ def slots_in_time(observation: Observation, slo: Objective) -> int:
 
 def exposed_s(observation: Observation, slo: Objective) -> float:
     """Give how much longer a slot needs to start than a job may wait; 0 = no headroom is needed."""
-    if slo.headroom is Headroom.OFF:
+    if slo.headroom is Headroom.DISABLED:
         return 0.0
     start_s = START_UNMEASURED_S if observation.start_s is None else observation.start_s
     return max(0.0, start_s - slo.wait_s)
@@ -175,7 +175,7 @@ def _wake_up(observation: Observation, base: Ground) -> Iterator[Contribution]:
 def _forecast(observation: Observation, policy: ScalingPolicy) -> Iterator[Contribution]:
     """Ask for what the expected arrivals need in a steady state; only a proven forecast counts."""
     expected = observation.forecast
-    if policy.forecast.mode is ForecastMode.OFF or expected is None:
+    if policy.forecast.mode is ForecastMode.DISABLED or expected is None:
         return
     slots = _forecast_slots(expected, observation, policy.slo)
     replicas = -(-slots // policy.jobs_per_replica)
