@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 import pytest
@@ -42,6 +42,7 @@ class Chat(Protocol):
     async def lose_next_answer(self, method: str) -> None: ...
     async def texts(self) -> list[str]: ...
     async def videos(self) -> list[str]: ...
+    async def buttons(self) -> list[tuple[str, str]]: ...
 
 
 class FakeSide:
@@ -72,6 +73,10 @@ class FakeSide:
         messages = self._messenger.chat(CHAT.chat_id).messages.values()
         return [one.video for one in messages if one.video is not None]
 
+    async def buttons(self) -> list[tuple[str, str]]:
+        messages = self._messenger.chat(CHAT.chat_id).messages.values()
+        return [(one.button.text, one.button.data) for one in messages if one.button is not None]
+
 
 class SimulatedSide:
     def __init__(self, telegram: Simulator) -> None:
@@ -98,7 +103,7 @@ class SimulatedSide:
         fault = {"method": method, "times": 1, "drop": "after"}
         await self._telegram.control("/faults", fault)
 
-    async def _messages(self) -> list[dict[str, object]]:
+    async def _messages(self) -> list[dict[str, Any]]:
         chat = await self._telegram.control(f"/chats/{CHAT.chat_id}")
         return [one for one in chat["messages"] if one["from"] == "bot"]
 
@@ -108,6 +113,10 @@ class SimulatedSide:
     async def videos(self) -> list[str]:
         found = [one["media"] for one in await self._messages()]
         return [str(media["file_id"]) for media in found if isinstance(media, dict)]
+
+    async def buttons(self) -> list[tuple[str, str]]:
+        rows = [row for one in await self._messages() for row in one["buttons"]]
+        return [(each["text"], each["callback_data"]) for row in rows for each in row]
 
 
 World = tuple[Messenger, Chat]
@@ -211,6 +220,16 @@ async def test_a_text_is_sent(world: World):
     await messenger.send_text(CHAT, "Ready <b>now</b>")
 
     assert await chat.texts() == ["Ready <b>now</b>"]
+
+
+async def test_a_text_may_carry_a_button(world: World):
+    """As the status message does."""
+    messenger, chat = world
+
+    await messenger.send_text(CHAT, "Not made", button=Button("Try again", "ag|x"))
+
+    assert await chat.texts() == ["Not made"]
+    assert await chat.buttons() == [("Try again", "ag|x")]
 
 
 async def test_a_lost_answer_to_a_text_leaves_a_doubt(world: World):

@@ -36,6 +36,7 @@ from neurocards.testing.world import (
     brought_to,
     claimed,
     drafted,
+    new_job_id,
     taken_messages,
 )
 from support.postgres_world import PostgresWorld
@@ -93,6 +94,7 @@ async def _walk_through_orders(world: PostgresWorld) -> None:
     await orders.history(USER_ID, before=None, limit=5)
     await orders.requeue_undelivered(USER_ID, bot_id=BOT_ID)
     await orders.queue_stats()
+    await orders.past_order(new_job_id(), tg_user_id=USER_ID, bot_id=BOT_ID)
     await orders.discard((await drafted(world)).draft_id, tg_user_id=USER_ID)
 
 

@@ -8,6 +8,7 @@ import pytest
 from aiogram.exceptions import ClientDecodeError, TelegramBadRequest, TelegramForbiddenError
 from aiogram.methods import EditMessageText, SendMessage
 
+from neurocards.domain.buttons import order_again_data
 from neurocards.ports.queue import OverdueJob
 from neurocards.translations import Translations
 from neurocards_bot.order_texts import OrderTexts
@@ -40,6 +41,9 @@ async def test_the_status_message_says_what_happened(
     assert isinstance(edit, EditMessageText)
     assert (edit.chat_id, edit.message_id) == (USER_ID, 77)
     assert "возвращена" in str(edit.text)
+    assert edit.reply_markup is not None
+    ((button,),) = edit.reply_markup.inline_keyboard
+    assert button.callback_data == order_again_data(JOB.job_id)
     assert telegram.called("sendMessage") == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurocards.domain.buttons import cancel_job_data, id_from_short, short_id
+from neurocards.domain.buttons import cancel_job_data, id_from_short, order_again_data, short_id
 
 
 @given(st.uuids())
@@ -18,7 +18,8 @@ def test_a_short_id_reads_back_as_the_id_it_was_made_of(identifier: UUID) -> Non
 
 @given(st.uuids())
 def test_the_data_of_a_button_fits_into_the_64_bytes_that_telegram_allows(identifier: UUID) -> None:
-    assert len(cancel_job_data(identifier).encode()) <= 64
+    for data in (cancel_job_data(identifier), order_again_data(identifier)):
+        assert len(data.encode()) <= 64
 
 
 @pytest.mark.parametrize(

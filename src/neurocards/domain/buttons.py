@@ -13,6 +13,7 @@ from uuid import UUID
 SEPARATOR = "|"
 """Not a colon: the values hold some, e.g. 9:16."""
 CANCEL_JOB_PREFIX = "cj"
+ORDER_AGAIN_PREFIX = "ag"
 
 
 def short_id(identifier: UUID) -> str:
@@ -35,3 +36,8 @@ def id_from_short(text: str) -> UUID:
 def cancel_job_data(job_id: UUID) -> str:
     """Give the data of a button that cancels a job; the bot asks whether that is still legal."""
     return f"{CANCEL_JOB_PREFIX}{SEPARATOR}{short_id(job_id)}"
+
+
+def order_again_data(job_id: UUID) -> str:
+    """Give the data of a button that puts the order of a failed job together once more."""
+    return f"{ORDER_AGAIN_PREFIX}{SEPARATOR}{short_id(job_id)}"

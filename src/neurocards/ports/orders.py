@@ -12,7 +12,7 @@ from uuid import UUID
 
 from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
-from neurocards.domain.orders import OrderOptions
+from neurocards.domain.orders import Order, OrderOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,14 @@ class HistoryItem:
     created_at: datetime
     status_message_id: int = 0
     """The message that follows the job and becomes the video."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastOrder:
+    """What a job was ordered with, and how it stands."""
+
+    order: Order
+    status: JobStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +188,10 @@ class OrderStore(Protocol):
 
         An update cancels one job at most: brought again, it finds that job and no other.
         """
+        ...
+
+    async def past_order(self, job_id: UUID, *, tg_user_id: int, bot_id: int) -> PastOrder | None:
+        """Give the order of this user's job at this bot; None when he has no such job there."""
         ...
 
     async def history(

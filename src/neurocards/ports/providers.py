@@ -107,7 +107,9 @@ class Messenger(Protocol):
         self, chat: ChatAddress, video: Path, facts: VideoFacts, html: str
     ) -> str: ...
 
-    async def send_text(self, chat: ChatAddress, html: str) -> None: ...
+    async def send_text(
+        self, chat: ChatAddress, html: str, *, button: Button | None = None
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

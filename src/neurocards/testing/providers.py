@@ -222,9 +222,11 @@ class FakeMessenger:
         _raise(lost)
         return file_id
 
-    async def send_text(self, chat: ChatAddress, html: str) -> None:
+    async def send_text(
+        self, chat: ChatAddress, html: str, *, button: Button | None = None
+    ) -> None:
         lost = self._begin("send_text")
-        self._open(chat).add(FakeMessage(html))
+        self._open(chat).add(FakeMessage(html, button=button))
         _raise(lost)
 
     def _begin(self, method: str) -> OutcomeUnknownError | None:

@@ -12,7 +12,13 @@ from uuid import UUID
 from aiogram.filters.callback_data import CallbackData
 from pydantic import BeforeValidator, PlainSerializer
 
-from neurocards.domain.buttons import CANCEL_JOB_PREFIX, SEPARATOR, id_from_short, short_id
+from neurocards.domain.buttons import (
+    CANCEL_JOB_PREFIX,
+    ORDER_AGAIN_PREFIX,
+    SEPARATOR,
+    id_from_short,
+    short_id,
+)
 
 
 def _read(value: object) -> object:
@@ -52,6 +58,12 @@ class Discard(CallbackData, prefix="no", sep=SEPARATOR):
 
 class CancelJob(CallbackData, prefix=CANCEL_JOB_PREFIX, sep=SEPARATOR):
     """Written by the bot and by the worker, see `neurocards.domain.buttons`."""
+
+    job: ShortId
+
+
+class OrderAgain(CallbackData, prefix=ORDER_AGAIN_PREFIX, sep=SEPARATOR):
+    """Under the message of a failed job; written by the bot and by the worker."""
 
     job: ShortId
 

@@ -19,6 +19,7 @@ from neurocards_bot.admission import Door
 from neurocards_bot.dialogue import DialogueIsolation, DialogueStorage
 from neurocards_bot.handlers import (
     account,
+    again,
     cancellation,
     confirm,
     description,
@@ -88,6 +89,6 @@ def _dialogue_router(
     for observer in observers:
         for middleware in around:
             observer.outer_middleware(middleware)
-    features = (account, cancellation, history, menu, photo, description, otherwise)
+    features = (account, cancellation, again, history, menu, photo, description, otherwise)
     router.include_routers(*(feature.build_router() for feature in features))
     return router

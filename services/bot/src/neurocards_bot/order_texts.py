@@ -131,6 +131,17 @@ class OrderTexts:
             language, "This menu is out of date. Send the photo again to get a new one."
         )
 
+    def try_again(self, language: str) -> str:
+        return self._say.text(language, "Try again")
+
+    def photo_gone(self, language: str) -> str:
+        """Give the alert of at most 200 characters."""
+        return self._say.text(
+            language,
+            "Telegram does not give this photo out any more. Please send the photo again, "
+            "and a new order begins with it.",
+        )
+
     def discarded(self, language: str) -> str:
         return self._say.text(
             language,

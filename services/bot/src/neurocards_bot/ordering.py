@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 
 from neurocards.domain.identifiers import RANDOM_BITS, uuid7
 from neurocards.domain.jobs import JobStatus
-from neurocards.domain.orders import OrderOptions, PriceList, ScriptLanguage
+from neurocards.domain.orders import Order, OrderOptions, PriceList, ScriptLanguage
 from neurocards.ports.clock import Clock
 from neurocards.ports.jobs import TemplateStore
 from neurocards.ports.orders import (
@@ -99,6 +99,42 @@ class Ordering:
         )
         await self._orders.save_draft(draft)
         return draft
+
+    async def failed_order(self, job_id: UUID, tg_user_id: int, *, bot_id: int) -> Order | None:
+        """Find the order of a failed job of this user."""
+        past = await self._orders.past_order(job_id, tg_user_id=tg_user_id, bot_id=bot_id)
+        return past.order if past is not None and past.status is JobStatus.FAILED else None
+
+    async def again(
+        self,
+        job_id: UUID,
+        order: Order,
+        *,
+        tg_user_id: int,
+        bot_id: int,
+        language: str,
+        chat_id: int,
+    ) -> Draft | None:
+        """Open a draft with the order of a failed job, at the price of today.
+
+        However often it is asked for, a job has one such draft: the stored one is given, which may
+        have been accepted meanwhile. None when it is gone already.
+        """
+        template = await self._templates.template(order.template_id)
+        draft = Draft(
+            id=again_id(job_id),
+            bot_id=bot_id,
+            tg_user_id=tg_user_id,
+            chat_id=chat_id,
+            photo_file_id=order.photo_file_id,
+            caption=order.caption,
+            template_id=template.id if template else None,
+            options=order.options,
+            price_credits=self._prices.price_credits(order.options),
+            language=language,
+        )
+        await self._orders.save_draft(draft)
+        return await self._orders.draft(draft.id, tg_user_id=tg_user_id)
 
     async def open_draft(self, draft_id: UUID, tg_user_id: int) -> Draft | None:
         """Find a draft that can still be changed."""
@@ -187,3 +223,8 @@ def _cancel_refusal(status: JobStatus) -> CancelOutcome:
 def draft_id(bot_id: int, update_id: int) -> UUID:
     """Give the id of the draft that this update begins."""
     return uuid5(_DRAFTS, f"{bot_id}:{update_id}")
+
+
+def again_id(job_id: UUID) -> UUID:
+    """Give the id of the draft that repeats this job."""
+    return uuid5(_DRAFTS, f"again:{job_id}")

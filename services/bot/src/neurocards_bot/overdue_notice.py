@@ -16,6 +16,7 @@ from aiogram.exceptions import AiogramError, TelegramForbiddenError
 
 from neurocards.ports.queue import OverdueJob
 from neurocards_bot.order_texts import OrderTexts
+from neurocards_bot.screens import Screen, overdue_screen
 
 log = structlog.get_logger(__name__)
 
@@ -37,18 +38,21 @@ class OverdueNotice:
         if bot is None:
             log.info("notice.lost", job_id=str(job.job_id), reason="NoSuchBot")
             return False
-        text = self._texts.overdue(job.language)
+        screen = overdue_screen(self._texts, job.language, job_id=job.job_id)
         try:
             async with asyncio.timeout(NOTICE_S_MAX):
-                await _edit_or_send(bot, job, text)
+                await _edit_or_send(bot, job, screen)
         except (AiogramError, TimeoutError) as error:
             log.info("notice.lost", job_id=str(job.job_id), reason=type(error).__name__)
             return isinstance(error, TelegramForbiddenError)
         return True
 
 
-async def _edit_or_send(bot: Bot, job: OverdueJob, text: str) -> None:
+async def _edit_or_send(bot: Bot, job: OverdueJob, screen: Screen) -> None:
+    html, keyboard = screen.html, screen.keyboard
     try:
-        await bot.edit_message_text(text, chat_id=job.chat_id, message_id=job.status_message_id)
+        await bot.edit_message_text(
+            html, chat_id=job.chat_id, message_id=job.status_message_id, reply_markup=keyboard
+        )
     except AiogramError:
-        await bot.send_message(job.chat_id, text)
+        await bot.send_message(job.chat_id, html, reply_markup=keyboard)

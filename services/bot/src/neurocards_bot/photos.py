@@ -75,6 +75,15 @@ class PhotoIntake:
         return None
 
 
+async def is_still_there(bot: Bot, file_id: str) -> bool:
+    """Ask whether Telegram still gives a photo out that was looked at when it came."""
+    try:
+        await bot.get_file(file_id)
+    except TelegramBadRequest:
+        return False
+    return True
+
+
 async def _download(bot: Bot, file_id: str) -> bytes:
     try:
         found = await bot.get_file(file_id)

@@ -22,6 +22,7 @@ from neurocards_bot.callback_data import (
     HistoryPage,
     LanguageChoice,
     OptionChoice,
+    OrderAgain,
     TemplateChoice,
     TemplatePage,
 )
@@ -123,6 +124,11 @@ def _choices(
 def accepted_screen(texts: OrderTexts, language: str, *, job_id: UUID, balance: int) -> Screen:
     rows = [[_button(texts.cancel(language), CancelJob(job=job_id))]]
     return Screen(texts.accepted(language, balance), _keyboard(rows))
+
+
+def overdue_screen(texts: OrderTexts, language: str, *, job_id: UUID) -> Screen:
+    rows = [[_button(texts.try_again(language), OrderAgain(job=job_id))]]
+    return Screen(texts.overdue(language), _keyboard(rows))
 
 
 def language_keyboard(names: Sequence[tuple[str, str]]) -> InlineKeyboardMarkup:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import math
 
-from neurocards.domain.buttons import cancel_job_data
+from neurocards.domain.buttons import cancel_job_data, order_again_data
 from neurocards.domain.failures import ClassifiedFailure, FailureClass, FailureSource
 from neurocards.domain.jobs import Job, JobStatus
 from neurocards.domain.progress import Progress
@@ -112,6 +112,12 @@ class WorkerTexts:
         if failure.failure_class in _WITH_ORDER_NUMBER:
             lines.append(text(language, "Order number: {number}", number=f"<code>{job.id}</code>"))
         return "\n\n".join(lines)
+
+    def again_button(self, job: Job, failure: ClassifiedFailure) -> Button | None:
+        """Give the button that orders the same once more; a photo that cannot be used never can."""
+        if failure.code.startswith(PHOTO_FAULT_PREFIX):
+            return None
+        return Button(self._translations.text(job.language, "Try again"), order_again_data(job.id))
 
     def cancelled(self, job: Job) -> str:
         end = self._translations.text(job.language, "<b>The order was cancelled.</b>")

@@ -86,7 +86,8 @@ class Tidings:
         """Tell why there is no video; False when that must be tried again later."""
         await self._board.settle(job.id)
         notice = self._texts.failed_notice(job.language) if with_notice else None
-        return await self._end(job, "failed", self._texts.failed(job, failure), notice)
+        text, button = self._texts.failed(job, failure), self._texts.again_button(job, failure)
+        return await self._end(job, "failed", text, notice, button=button)
 
     async def delivered(self, job: Job, *, with_sound: bool) -> bool:
         """Tell that it is there; `with_sound` False when the video itself came as a new message.
@@ -117,11 +118,19 @@ class Tidings:
         log.error("tidings.given_up", job_id=str(job.id), status=job.status)
         return await self._noted(job, _Said.NEVER)
 
-    async def _end(self, job: Job, kind: str, text: str, notice: str | None) -> bool:
+    async def _end(
+        self,
+        job: Job,
+        kind: str,
+        text: str,
+        notice: str | None,
+        *,
+        button: Button | None = None,
+    ) -> bool:
         """Put an end into the status message, or into a new one; an edit makes no sound."""
-        said = await self._say(job, kind, lambda: self._edit(job, text))
+        said = await self._say(job, kind, lambda: self._edit(job, text, button))
         if said is _Said.GONE:
-            said = await self._say_anew(job, kind, text)
+            said = await self._say_anew(job, kind, text, button=button)
         if said is _Said.YES and notice is not None:
             said = await self._say_anew(job, "notice", notice)
         return await self._noted(job, said)
@@ -135,10 +144,15 @@ class Tidings:
     async def _edit(self, job: Job, text: str, button: Button | None = None) -> None:
         await self._messenger.edit_status(job.chat, job.status_message_id, text, button=button)
 
-    async def _say_anew(self, job: Job, kind: str, text: str) -> _Said:
+    async def _say_anew(
+        self, job: Job, kind: str, text: str, *, button: Button | None = None
+    ) -> _Said:
         """Send a new message; after two that may have come no third one follows."""
-        send = self._messenger.send_text
-        return await self._say(job, kind, lambda: send(job.chat, text), doubts_max=DOUBTS_MAX)
+
+        async def send() -> None:
+            await self._messenger.send_text(job.chat, text, button=button)
+
+        return await self._say(job, kind, send, doubts_max=DOUBTS_MAX)
 
     async def _say(
         self, job: Job, kind: str, say: Say, *, tries: int = TRIES, doubts_max: int | None = None

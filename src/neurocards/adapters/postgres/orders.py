@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from neurocards.adapters.postgres.pool import Database
-from neurocards.adapters.postgres.records import draft_of, history_item_of, options_document
+from neurocards.adapters.postgres.records import (
+    draft_of,
+    history_item_of,
+    options_document,
+    options_of,
+)
 from neurocards.adapters.postgres.statements import load
 from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
-from neurocards.domain.orders import INTERFACE_LANGUAGES, OrderOptions
+from neurocards.domain.orders import INTERFACE_LANGUAGES, Order, OrderOptions
 from neurocards.ports.orders import (
     Acceptance,
     AcceptOutcome,
@@ -20,6 +25,7 @@ from neurocards.ports.orders import (
     Cancellation,
     Draft,
     HistoryItem,
+    PastOrder,
     QueueStats,
     User,
 )
@@ -159,6 +165,19 @@ class PostgresOrderStore:
             status_message_id=row["status_message_id"],
             cancelled=row["cancelled"],
         )
+
+    async def past_order(self, job_id: UUID, *, tg_user_id: int, bot_id: int) -> PastOrder | None:
+        statement = self._statements["past_order"]
+        row = await self._database.row(statement, job_id, tg_user_id, bot_id)
+        if row is None:
+            return None
+        order = Order(
+            template_id=row["template_id"],
+            photo_file_id=row["photo_file_id"],
+            options=options_of(row["options"]),
+            caption=row["caption"],
+        )
+        return PastOrder(order, JobStatus(row["status"]))
 
     async def history(
         self, tg_user_id: int, *, before: UUID | None, limit: int, bot_id: int | None = None

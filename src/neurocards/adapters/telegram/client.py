@@ -98,9 +98,7 @@ class TelegramMessenger:
             "text": html,
             "parse_mode": "HTML",
         }
-        if button is not None:
-            row = [{"text": button.text, "callback_data": button.data}]
-            fields["reply_markup"] = json.dumps({"inline_keyboard": [row]}, ensure_ascii=False)
+        fields |= _keyboard(button)
         try:
             await self._call(chat.bot_id, "editMessageText", fields)
         except NotModifiedError:
@@ -158,8 +156,11 @@ class TelegramMessenger:
             raise OutcomeUnknownError(replies.failure("sendVideo tells no file", http_status=200))
         return file_id
 
-    async def send_text(self, chat: ChatAddress, html: str) -> None:
-        fields = {"chat_id": chat.chat_id, "text": html, "parse_mode": "HTML"}
+    async def send_text(
+        self, chat: ChatAddress, html: str, *, button: Button | None = None
+    ) -> None:
+        fields: dict[str, Any] = {"chat_id": chat.chat_id, "text": html, "parse_mode": "HTML"}
+        fields |= _keyboard(button)
         await self._call(chat.bot_id, "sendMessage", fields)
 
     async def _call(self, bot_id: int, method: str, fields: Mapping[str, Any]) -> Any:
@@ -201,6 +202,13 @@ class TelegramMessenger:
             text = f"there is no token of bot {bot_id}"
             raise ProviderError(replies.failure(text, http_status=_UNAUTHORIZED))
         return token
+
+
+def _keyboard(button: Button | None) -> dict[str, str]:
+    if button is None:
+        return {}
+    row = [{"text": button.text, "callback_data": button.data}]
+    return {"reply_markup": json.dumps({"inline_keyboard": [row]}, ensure_ascii=False)}
 
 
 def _network(text: str) -> Failure:
