@@ -5,6 +5,7 @@ NeurocardsError
 ├── StoreUnavailableError      PostgreSQL cannot be reached; nothing was decided
 ├── QueueUnavailableError      NATS cannot be reached; PostgreSQL still holds everything
 ├── PhotoUnusableError         the photo cannot be used; carries the reason
+│   └── PhotoNotInspectedError its inspection was ended from outside: it may be a good one
 └── ProviderError              a provider said no; carries the Failure that `classify` reads
     ├── OutcomeUnknownError    the request may or may not have been carried out
     ├── RecipientGoneError     the user blocked the bot or is no longer there
@@ -63,3 +64,7 @@ class PhotoUnusableError(NeurocardsError):
     def __init__(self, fault: PhotoFault) -> None:
         super().__init__(f"the photo cannot be used: {fault}")
         self.fault = fault
+
+
+class PhotoNotInspectedError(PhotoUnusableError):
+    """Whoever looked at the photo was killed, or had no time: nobody knows what it is."""

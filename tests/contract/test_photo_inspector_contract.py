@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import os
+import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +20,11 @@ from neurocards.domain.photos import (
     UPLOAD_BYTES_MAX,
     PhotoFault,
 )
-from neurocards.errors import PhotoUnusableError
+from neurocards.errors import PhotoNotInspectedError, PhotoUnusableError
 from neurocards.ports.providers import PhotoInspector
 from neurocards.testing.providers import FakePhotoInspector
 
+PATIENCE_S = 30.0
 ORIENTATION = 0x0112
 GPS = 0x8825
 
@@ -195,10 +200,33 @@ async def test_the_bright_half_of_16_bits_is_not_cut_off(real: SubprocessPhotoIn
 async def test_a_photo_that_takes_too_long_is_given_up():
     impatient = SubprocessPhotoInspector(wall_s_max=0.001)
 
-    with pytest.raises(PhotoUnusableError) as caught:
+    with pytest.raises(PhotoNotInspectedError) as caught:
         await impatient.inspect(encoded(picture(), "JPEG"))
 
     assert caught.value.fault is PhotoFault.DAMAGED
+
+
+async def test_a_killed_inspection_says_nothing_of_the_photo(real: SubprocessPhotoInspector):
+    """The machine was short of memory, say: the photo may be a good one."""
+    inspecting = asyncio.create_task(real.cleaned(GOOD["49 megapixels"]()))
+    async with asyncio.timeout(PATIENCE_S):
+        while not (processes := _photo_processes()):  # noqa: ASYNC110 - nobody tells of its start
+            await asyncio.sleep(0.005)
+    for process_id in processes:
+        os.kill(process_id, signal.SIGKILL)
+
+    with pytest.raises(PhotoNotInspectedError):
+        await inspecting
+
+
+def _photo_processes() -> list[int]:
+    """Find the processes that look at photos for this one."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [
+        int(child)
+        for child in children
+        if b"photo_process" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
 
 
 async def test_a_process_that_says_more_than_it_may_is_ended():

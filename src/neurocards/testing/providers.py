@@ -21,6 +21,7 @@ from neurocards.domain.script import Script, checked_script, scene_count
 from neurocards.errors import (
     MessageGoneError,
     OutcomeUnknownError,
+    PhotoNotInspectedError,
     PhotoUnusableError,
     ProviderError,
     RecipientGoneError,
@@ -271,6 +272,8 @@ class FakePhotoInspector:
 
     def __init__(self) -> None:
         self.faults: dict[bytes, PhotoFault] = {b"": PhotoFault.EMPTY}
+        self.kills = 0
+        """So many of the next inspections are killed."""
         self.cleanings = 0
 
     async def inspect(self, photo: bytes) -> PhotoFacts:
@@ -283,6 +286,9 @@ class FakePhotoInspector:
         return TINY_JPEG
 
     def _require_usable(self, photo: bytes) -> None:
+        if self.kills > 0:
+            self.kills -= 1
+            raise PhotoNotInspectedError(PhotoFault.DAMAGED)
         fault = self.faults.get(photo)
         if fault is not None:
             raise PhotoUnusableError(fault)

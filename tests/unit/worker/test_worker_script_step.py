@@ -43,6 +43,29 @@ async def test_a_photo_that_cannot_be_used_is_refunded_and_explained(
     assert bench.provider.created == []
 
 
+async def test_a_killed_inspection_is_nobody_s_fault_and_is_tried_again(bench: WorkerBench):
+    bench.inspector.kills = 1
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+    assert (record.status, record.tries) == (JobStatus.QUEUED, 1)
+    assert (record.error_class, record.error_code) == ("TEMPORARY", "inspection_killed")
+    record = await bench.carry_to_end(job_id)
+
+    assert record.status is JobStatus.DONE
+
+
+async def test_an_inspection_that_is_always_killed_blames_no_photo(bench: WorkerBench):
+    bench.inspector.kills = 100
+    job_id = await bench.accept()
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_class) == (JobStatus.FAILED, "TEMPORARY")
+    assert "Это фото не подходит" not in bench.status_message.html
+    assert bench.refunds(job_id) == 1
+
+
 async def test_a_refusal_of_the_writer_names_his_rules(bench: WorkerBench):
     bench.writer.errors.append(openai_error("I can't help with that.", code="refusal"))
     job_id = await bench.accept()

@@ -12,6 +12,7 @@ from neurocards.domain.outcomes import GiveUp, Outcome, Snooze
 from neurocards.errors import StoreUnavailableError
 from neurocards.ports.jobs import Untold
 from neurocards_worker.key_gate import STORE_AWAY_REASON, STORE_AWAY_S
+from neurocards_worker.logged_words import logged_bug
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.progress_board import ProgressBoard
@@ -72,7 +73,8 @@ class Carrier:
             log.warning("job.store_away", job_id=str(run.job.id), reason=str(error))
             return Snooze(STORE_AWAY_S, STORE_AWAY_REASON)
         except Exception as error:
-            log.exception("job.bug", job_id=str(run.job.id), status=run.job.status)
+            job_id, bug = str(run.job.id), logged_bug(error, run.job)
+            log.exception("job.bug", job_id=job_id, status=run.job.status, exc_info=bug)
             return self._trouble.on_bug(error, run.job)
 
     async def _through_steps(self, run: Run) -> Outcome:

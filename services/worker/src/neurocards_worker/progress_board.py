@@ -20,6 +20,7 @@ from neurocards.domain.progress import progress
 from neurocards.errors import MessageGoneError, ProviderError, RecipientGoneError
 from neurocards.ports.providers import Button, Messenger
 from neurocards.telemetry.metrics import CommonMetrics
+from neurocards_worker.logged_words import logged_bug
 from neurocards_worker.moments import Moments
 from neurocards_worker.texts import WorkerTexts
 
@@ -152,9 +153,9 @@ class ProgressBoard:
             follow = not isinstance(error, MessageGoneError | RecipientGoneError)
             if error.retry_after_s is not None:
                 self._quiet_until = self._moments.monotonic() + error.retry_after_s
-            log.debug("status.edit_failed", job_id=str(job_id), reason=error.failure.text)
-        except Exception:
-            log.exception("status.edit_broken", job_id=str(job_id))
+            log.debug("status.edit_failed", job_id=str(job_id), kind=type(error).__name__)
+        except Exception as error:
+            log.exception("status.edit_broken", job_id=str(job_id), exc_info=logged_bug(error))
         finally:
             self._running -= 1
             shown.task = None

@@ -28,6 +28,7 @@ from neurocards.ports.jobs import (
 from neurocards.ports.queue import Delivery, Hints, JobQueue
 from neurocards_worker.carrier import Carrier
 from neurocards_worker.leases import HeldJob, LeaseKeeper
+from neurocards_worker.logged_words import logged_bug
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.run import Run
 from neurocards_worker.settlement import Settled
@@ -119,8 +120,8 @@ class Runner:
             await self._claim_and_carry(job_id, held)
         except QueueUnavailableError as error:
             log.warning("queue.word_lost", job_id=str(job_id), reason=str(error))
-        except Exception:
-            log.exception("runner.bug", job_id=str(job_id))
+        except Exception as error:
+            log.exception("runner.bug", job_id=str(job_id), exc_info=logged_bug(error))
         finally:
             self._leases.remove(job_id, held)
             self._metrics.jobs_in_flight.set(len(self._leases))

@@ -18,6 +18,7 @@ from neurocards.domain.jobs import Fence, Job, JobStatus
 from neurocards.domain.outcomes import Done, GiveUp, Lost, Outcome, Retry, Snooze, Undelivered
 from neurocards.ports.jobs import JobStore, Untold
 from neurocards.ports.queue import Hints
+from neurocards_worker.logged_words import logged_words
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.tidings import Tidings
@@ -92,7 +93,7 @@ class Settlement:
             job_id=str(job.id),
             failure_class=failure.failure_class,
             code=failure.code,
-            text=failure.text[:300],
+            text=logged_words(failure, job),
             after_s=round(retry.after_s, 1),
         )
         queued = _queued_again(job, new_task=retry.new_task)
@@ -124,7 +125,7 @@ class Settlement:
             failure_class=failure.failure_class,
             code=failure.code,
             source=failure.source,
-            text=failure.text[:300],
+            text=logged_words(failure, job),
         )
         await self._announce(job, JobStatus.FAILED)
         return _ended(told=await self._tidings.failed(job, failure))

@@ -25,6 +25,7 @@ from neurocards.errors import (
 from neurocards.ports.jobs import JobStore, Untold
 from neurocards.ports.providers import Button, Messenger
 from neurocards.telemetry.metrics import CommonMetrics
+from neurocards_worker.logged_words import logged_words
 from neurocards_worker.moments import Moments
 from neurocards_worker.progress_board import ProgressBoard
 from neurocards_worker.texts import WorkerTexts
@@ -162,7 +163,7 @@ class Tidings:
             try:
                 await say()
             except ProviderError as error:
-                reason = error.failure.text
+                reason = logged_words(error.failure, job)
                 if isinstance(error, RecipientGoneError | MessageGoneError):
                     log.info("tidings.nobody_there", job_id=str(job.id), reason=reason)
                 else:

@@ -13,7 +13,12 @@ from neurocards.domain.failures import (
 )
 from neurocards.domain.jobs import Job
 from neurocards.domain.outcomes import GiveUp, Retry
-from neurocards.errors import OutcomeUnknownError, PhotoUnusableError, ProviderError
+from neurocards.errors import (
+    OutcomeUnknownError,
+    PhotoNotInspectedError,
+    PhotoUnusableError,
+    ProviderError,
+)
 
 PHOTO_FAULT_PREFIX = "photo_"
 _NO_TOKEN_STATUSES = frozenset({401, 404})
@@ -51,6 +56,9 @@ def verdict_on_bug(
 
 
 def photo_failure(error: PhotoUnusableError) -> ClassifiedFailure:
+    """Name what is wrong with the photo, or with the machine that should have looked at it."""
+    if isinstance(error, PhotoNotInspectedError):
+        return own_failure(FailureClass.TEMPORARY, "inspection_killed", str(error))
     seen = Failure(FailureSource.PHOTO, text=str(error), code=PHOTO_FAULT_PREFIX + error.fault)
     return classify(seen)
 

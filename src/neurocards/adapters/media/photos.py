@@ -1,7 +1,8 @@
 """A PhotoInspector that decodes nothing itself: every photo gets a process of its own.
 
-A process that is killed by its limits, or that answers nonsense, means a photo that cannot be
-used; it never means a crash here.
+A process that is ended by its limit of processor time, or that answers nonsense, means a photo that
+cannot be used. One that is killed, for want of memory say, or that the machine gives no time, says
+nothing of the photo. Neither means a crash here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -18,7 +20,7 @@ import structlog
 from neurocards.adapters.media.magic import fault_by_header
 from neurocards.adapters.media.photo_task import PhotoTask
 from neurocards.domain.photos import UPLOAD_BYTES_MAX, PhotoFacts, PhotoFault
-from neurocards.errors import PhotoUnusableError
+from neurocards.errors import PhotoNotInspectedError, PhotoUnusableError
 
 WALL_S_MAX = 30.0
 PROCESSES_MAX = 2
@@ -97,18 +99,25 @@ class SubprocessPhotoInspector:
                 )
         except TimeoutError:
             log.warning("photo.process_too_slow", task=task, wall_s_max=self._wall_s_max)
-        else:
-            if output is None:
-                log.warning("photo.process_talks_too_much", task=task)
+            raise PhotoNotInspectedError(PhotoFault.DAMAGED) from None
         finally:
             if process.returncode is None:
                 process.kill()
                 await _drained(process)
         if output is None:
+            log.warning("photo.process_talks_too_much", task=task)
             return b""
         if process.returncode != 0:
             log.warning("photo.process_failed", task=task, exit_code=process.returncode)
+        if _was_killed(process):
+            raise PhotoNotInspectedError(PhotoFault.DAMAGED)
         return output
+
+
+def _was_killed(process: asyncio.subprocess.Process) -> bool:
+    """Tell whether somebody else ended it; the limit of processor time ends what costs too much."""
+    code = process.returncode or 0
+    return code < 0 and -code != signal.SIGXCPU
 
 
 async def _fed(process: asyncio.subprocess.Process, photo: bytes) -> None:

@@ -20,6 +20,7 @@ from neurocards.domain.jobs import Job, ProviderTask
 from neurocards.errors import ProviderError
 from neurocards.ports.providers import RenderState, VideoProvider
 from neurocards_worker.key_gate import KeyGate
+from neurocards_worker.logged_words import logged_words
 from neurocards_worker.moments import Moments
 
 log = structlog.get_logger(__name__)
@@ -82,7 +83,8 @@ class LostOrder:
             try:
                 render = await self._provider.render(key, task_id)
             except ProviderError as error:
-                log.warning("submit.hint_unread", job_id=str(job.id), reason=error.failure.text)
+                reason = logged_words(error.failure, job)
+                log.warning("submit.hint_unread", job_id=str(job.id), reason=reason)
                 continue
             if render.state is RenderState.UNKNOWN_TASK:
                 continue

@@ -23,6 +23,7 @@ from neurocards.errors import (
 )
 from neurocards.ports.jobs import JobStore
 from neurocards.ports.providers import Messenger, VideoFacts
+from neurocards_worker.logged_words import logged_words
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.progress_board import ProgressBoard
@@ -79,14 +80,16 @@ class DeliverStep:
             try:
                 return await self._shown(run, file, video)
             except RecipientGoneError as error:
-                log.info("deliver.undeliverable", job_id=str(run.job.id), reason=error.failure.text)
+                reason = logged_words(error.failure, run.job)
+                log.info("deliver.undeliverable", job_id=str(run.job.id), reason=reason)
                 return await self._finish(run, None, undelivered=True)
             except ProviderError as error:
                 if not isinstance(error, OutcomeUnknownError):
                     run.may_be_shown = shown_before
                 if not passes(error):
                     return self._refused(run, error)
-                log.warning("deliver.again", job_id=str(run.job.id), reason=error.failure.text)
+                reason = logged_words(error.failure, run.job)
+                log.warning("deliver.again", job_id=str(run.job.id), reason=reason)
                 wait_s = error.retry_after_s or pause_s
             if wait_s > RETRY_AFTER_S_MAX:
                 return Snooze(wait_s, TELEGRAM_AWAY_REASON)
@@ -104,7 +107,8 @@ class DeliverStep:
                 job.chat, job.status_message_id, file, video, caption
             )
         except MessageGoneError as error:
-            log.info("deliver.status_message_gone", job_id=str(job.id), reason=error.failure.text)
+            reason = logged_words(error.failure, job)
+            log.info("deliver.status_message_gone", job_id=str(job.id), reason=reason)
             if not await self._jobs.mark_fallback_sent(job.fence):
                 return Lost()
             run.job = replace(job, fallback_sent_at=self._moments.now())
@@ -123,7 +127,7 @@ class DeliverStep:
             except OutcomeUnknownError as error:
                 if not repeated:
                     raise
-                reason = error.failure.text
+                reason = logged_words(error.failure, run.job)
                 log.warning("deliver.doubtful", job_id=str(run.job.id), reason=reason)
                 return await self._finish(run, None, undelivered=True)
             return await self._finish(run, file_id, undelivered=False)
@@ -143,7 +147,8 @@ class DeliverStep:
     def _refused(self, run: Run, error: ProviderError) -> Outcome:
         """Telegram will not show this video; without a token of the bot, nobody could ask it."""
         failure = classify(error.failure)
-        log.error("deliver.refused", job_id=str(run.job.id), reason=failure.text)
+        reason = logged_words(failure, run.job)
+        log.error("deliver.refused", job_id=str(run.job.id), reason=reason)
         if lacks_its_token(error):
             return Snooze(TELEGRAM_AWAY_SNOOZE_S * self._retry_scale, TELEGRAM_AWAY_REASON)
         return GiveUp(failure)

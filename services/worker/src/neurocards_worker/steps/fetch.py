@@ -20,6 +20,7 @@ from neurocards.domain.outcomes import Lost, Outcome, Snooze
 from neurocards.errors import ProviderError
 from neurocards.ports.jobs import JobStore
 from neurocards.ports.providers import VideoFacts, VideoProvider
+from neurocards_worker.logged_words import logged_words
 from neurocards_worker.moments import Moments
 from neurocards_worker.run import VIDEO_FILE_NAME, Run
 from neurocards_worker.steps.trouble import Trouble
@@ -61,7 +62,8 @@ class FetchStep:
                 await self._provider.fetch(run.result_url, target)
             facts = await asyncio.to_thread(read_facts, target)
         except ProviderError as error:
-            log.warning("fetch.failed", job_id=str(run.job.id), reason=error.failure.text)
+            reason = logged_words(error.failure, run.job)
+            log.warning("fetch.failed", job_id=str(run.job.id), reason=reason)
             if _host_is_away(error.failure) and self._moments.now() < run.job.deadline_at:
                 return Snooze(HOST_AWAY_SNOOZE_S * self._retry_scale, HOST_AWAY_REASON)
             return self._trouble.outcome(classify(error.failure), run.job)

@@ -22,6 +22,7 @@ from neurocards.errors import ProviderError
 from neurocards.ports.jobs import JobStore
 from neurocards.ports.providers import Render, RenderState, VideoProvider
 from neurocards_worker.key_gate import KeyGate
+from neurocards_worker.logged_words import logged_words
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.progress_board import ProgressBoard
@@ -133,7 +134,7 @@ class RenderStep:
                 render = await self._provider.render(key, task.task_id)
             except ProviderError as error:
                 self._metrics.render_looks_total.labels("error").inc()
-                reason = error.failure.text[:200]
+                reason = logged_words(error.failure, job)
                 log.warning("render.unread", job_id=str(job.id), reason=reason)
                 return None
         self._metrics.render_looks_total.labels(render.state.value).inc()
@@ -167,7 +168,8 @@ class RenderStep:
         return own_failure(FailureClass.TEMPORARY, "render_deadline", text)
 
     async def _failed(self, job: Job, key: ProviderKey, failure: ClassifiedFailure) -> Outcome:
-        log.warning("render.failed", job_id=str(job.id), code=failure.code, text=failure.text[:200])
+        text = logged_words(failure, job)
+        log.warning("render.failed", job_id=str(job.id), code=failure.code, text=text)
         if failure.failure_class is FailureClass.BILLING:
             self._metrics.key_blocks_total.labels("billing").inc()
             await self._gate.block(key, for_s=self._key_block_s, reason="billing")

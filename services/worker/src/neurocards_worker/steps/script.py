@@ -51,7 +51,7 @@ class ScriptStep:
             photo = await self._photos.cleaned(run)
             script = await self._writer.write(job.order, template, photo)
         except PhotoUnusableError as error:
-            return GiveUp(photo_failure(error))
+            return self._trouble.outcome(photo_failure(error), job)
         except ProviderError as error:
             return self._trouble.outcome(
                 classify(error.failure), job, retry_after_s=error.retry_after_s

@@ -27,6 +27,7 @@ from neurocards.ports.jobs import JobStore
 from neurocards.ports.providers import VideoProvider
 from neurocards.ports.queue import Hints
 from neurocards_worker.key_gate import ALL_BLOCKED_REASON, KeyGate
+from neurocards_worker.logged_words import logged_bug, logged_words
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.run import Run
@@ -142,7 +143,7 @@ class SubmitStep:
                 name = f"{run.job.id}-{run.job.attempt}.jpg"
                 order.image_url = await self._provider.upload(key, photo, file_name=name)
         except PhotoUnusableError as error:
-            return GiveUp(photo_failure(error))
+            return self._trouble.outcome(photo_failure(error), run.job, new_task=order.refused)
         except ProviderError as error:
             return await self._refused(run, order, key, error)
         async with run.uninterrupted:
@@ -165,15 +166,17 @@ class SubmitStep:
                 callback_url=self._callbacks.of(run.job),
             )
         except OutcomeUnknownError as error:
-            log.warning("submit.unanswered", job_id=str(run.job.id), reason=error.failure.text)
+            reason = logged_words(error.failure, run.job)
+            log.warning("submit.unanswered", job_id=str(run.job.id), reason=reason)
             order.doubt()
             return None
         except ProviderError as error:
             order.refused = True
             return await self._refused(run, order, key, error)
-        except Exception:
+        except Exception as error:
             # The request may have gone out before whatever this is: no reason to repeat it blindly.
-            log.exception("submit.unanswered", job_id=str(run.job.id))
+            bug = logged_bug(error, run.job)
+            log.exception("submit.broken", job_id=str(run.job.id), exc_info=bug)
             order.doubt()
             return None
         log.info("submit.taken", job_id=str(run.job.id), task_id=task_id)
