@@ -35,12 +35,20 @@ demo: $(STAMP) ## Run the whole product on this machine: http://localhost:8080
 	@$(BIN)/neurocards demo $(ARGS)
 
 .PHONY: test
-test: $(STAMP) ## Run every test: unit, contract, integration, acceptance
+test: $(STAMP) ## Run every test but those on a cluster: unit, contract, integration, acceptance
 	$(BIN)/pytest tests/unit -q -n 2
-	$(BIN)/pytest tests --ignore=tests/unit -q -n 2 --dist loadgroup
+	$(BIN)/pytest tests --ignore=tests/unit --ignore=tests/cluster -q -n 2 --dist loadgroup
+
+.PHONY: cluster-tools
+cluster-tools: $(STAMP) ## Build a Kubernetes control plane from source for test-cluster (needs Go)
+	@$(BIN)/python -m tools.cluster.binaries
+
+.PHONY: test-cluster
+test-cluster: $(STAMP) ## Run the tests on a real Kubernetes (after cluster-tools, or with a kubeconfig)
+	$(BIN)/pytest tests/cluster -q
 
 # The tests that are about the domain: what only others happen to run is not shown by them.
-DOMAIN_TESTS = $(wildcard $(foreach topic,cron domain forecast scaling schedule staffing,tests/unit/test_$(topic)*.py))
+DOMAIN_TESTS = tests/properties $(wildcard $(foreach topic,cron domain forecast scaling schedule staffing,tests/unit/test_$(topic)*.py))
 
 .PHONY: coverage
 coverage: $(STAMP) ## Fail unless the tests take every branch of the domain
@@ -89,3 +97,7 @@ screenshots: $(STAMP) ## Make the pictures of the documentation (needs chromium)
 .PHONY: bench
 bench: $(STAMP) ## Measure this machine; prints JSON
 	$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-scaling
+bench-scaling: $(STAMP) ## Measure the scaling on a real control plane; prints JSON
+	@$(BIN)/python -m bench.scaling $(ARGS)

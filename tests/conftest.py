@@ -77,7 +77,7 @@ def _no_network_in_unit_tests(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """Unit tests open no socket but asyncio's own pair, and do not wait for the clock."""
-    if (ROOT / "tests" / "unit") not in request.path.parents:
+    if not {ROOT / "tests" / name for name in ("unit", "properties")} & set(request.path.parents):
         yield
         return
 

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from neurocards.domain.forecast import DAY_S, Forecast, forecast
 
@@ -109,12 +107,3 @@ def test_a_quiet_day_never_halves_twice():
 
 def test_nothing_ever_means_nothing_soon():
     assert expected([0] * (5 * PER_DAY)) == Forecast(0, BUCKET_S, 0, 0)
-
-
-@given(st.lists(st.integers(0, 500), min_size=72, max_size=24 * 9), st.integers(60, 86_400))
-@settings(max_examples=60, deadline=None)
-def test_it_is_a_function_of_the_past_alone(counts: list[int], horizon_s: int):
-    found = forecast(counts, bucket_s=3600, horizon_s=horizon_s)
-    assert found == forecast(tuple(counts), bucket_s=3600, horizon_s=horizon_s)
-    assert found is not None
-    assert 0 <= found.jobs <= 2 * max(counts) + 1
