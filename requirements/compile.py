@@ -24,6 +24,7 @@ MEMBERS = (
 )
 TARGETS: dict[str, tuple[str, ...]] = {
     "bootstrap": ("requirements/bootstrap.in",),
+    "build": ("requirements/build.in",),
     "bot": ("services/bot/pyproject.toml",),
     "worker": ("services/worker/pyproject.toml",),
     "sandbox": ("services/sandbox/pyproject.toml",),
