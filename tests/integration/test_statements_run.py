@@ -39,6 +39,7 @@ from neurocards.testing.world import (
     new_job_id,
     taken_messages,
 )
+from support.operations_walk import walk_through_operations
 from support.postgres_world import PostgresWorld
 
 MIGRATE = Path(__file__).parents[2] / "src" / "neurocards" / "migrate.py"
@@ -65,6 +66,7 @@ async def test_every_named_statement_runs_and_is_timed_under_its_name(
     await _walk_through_orders(world)
     await _walk_through_jobs(world)
     await _walk_through_the_rest(world, recorded)
+    await walk_through_operations(recorded)
     await _walk_through_scaling(recorded)
     named = {name for file in FILES if file != "migrations" for name in load(file)}
     assert set(seen) == named
