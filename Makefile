@@ -59,6 +59,14 @@ coverage: $(STAMP) ## Fail unless the tests take every branch of the domain
 test-unit: $(STAMP) ## Run the tests that need neither network nor server
 	$(BIN)/pytest tests/unit -q
 
+.PHONY: test-crash
+test-crash: $(STAMP) ## Kill worker and bot at every point where they touch the outside (about 10 minutes)
+	NEUROCARDS_TEST_CRASH=all $(BIN)/pytest tests/crash -q -n 2
+
+.PHONY: chaos
+chaos: $(STAMP) ## Many orders while everything fails: SECONDS=60 JOBS=200 SEED=n; prints JSON
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: lint
 lint: $(STAMP) ## Check style, layers, dependencies, SQL and the rules of this tree
 	$(BIN)/ruff check .

@@ -111,16 +111,17 @@ class WorkerWorld:
         photo: bytes | None = None,
         balance: int = 3,
         deadline_s: float = 600.0,
+        user_id: int = USER_ID,
     ) -> UUID:
-        """Let the user send a photo and accept an order of it; gives the job's id."""
-        file_id = await self.send_photo(photo)
-        status = await self.telegram.call("sendMessage", TOKEN, chat_id=USER_ID, text="Accepted")
-        await self.orders.welcome(USER_ID, bot_id=BOT_ID, language="en", welcome_credits=balance)
+        """Let a user send a photo and accept an order of it; gives the job's id."""
+        file_id = await self.send_photo(photo, user_id=user_id)
+        status = await self.telegram.call("sendMessage", TOKEN, chat_id=user_id, text="Accepted")
+        await self.orders.welcome(user_id, bot_id=BOT_ID, language="en", welcome_credits=balance)
         draft = Draft(
             id=uuid4(),
             bot_id=BOT_ID,
-            tg_user_id=USER_ID,
-            chat_id=USER_ID,
+            tg_user_id=user_id,
+            chat_id=user_id,
             photo_file_id=file_id,
             caption=caption,
             template_id=TEMPLATE_ID,
@@ -135,8 +136,8 @@ class WorkerWorld:
                 update_id=int(uuid4()) % 2**31,
                 draft_id=draft.id,
                 job_id=_new_job_id(),
-                tg_user_id=USER_ID,
-                chat_id=USER_ID,
+                tg_user_id=user_id,
+                chat_id=user_id,
                 message_id=status.json()["result"]["message_id"],
                 pool="default",
                 deadline_s=deadline_s,
@@ -145,17 +146,24 @@ class WorkerWorld:
         assert accepted.job_id is not None, accepted
         return accepted.job_id
 
-    async def send_photo(self, photo: bytes | None) -> str:
+    async def send_photo(self, photo: bytes | None, *, user_id: int = USER_ID) -> str:
         """Send it as a file, so that Telegram keeps it as it is; gives the file id."""
         data = photo or picture(self.folder / "photo.jpg", size=(600, 800)).read_bytes()
-        reply = await self.telegram.send_file(USER_ID, "document", "photo.jpg", data)
+        reply = await self.telegram.send_file(user_id, "document", "photo.jpg", data)
         return str(reply.raise_for_status().json()["messages"][0]["media"]["file_id"])
 
-    async def start_worker(self, **environment: str) -> WorkerProcess:
+    async def start_worker(self, *program: str, **environment: str) -> WorkerProcess:
+        """Start the worker, or another `program` that is one, and wait until it is ready."""
+        worker = self.spawn_worker(*program, **environment)
+        await worker.until_ready(self.http)
+        return worker
+
+    def spawn_worker(self, *program: str, **environment: str) -> WorkerProcess:
+        """Start one without waiting for it."""
         number, port = uuid4().hex[:6], free_port()
         child = ChildProcess(
             "worker",
-            [sys.executable, "-m", "neurocards_worker"],
+            [sys.executable, *(program or ("-m", "neurocards_worker"))],
             log_path=self.folder / f"worker-{number}.log",
             environment={
                 **self.environment,
@@ -166,7 +174,6 @@ class WorkerWorld:
         )
         worker = WorkerProcess(child, f"http://127.0.0.1:{port}")
         self.stack.push_async_callback(child.stop, timeout_s=40.0)
-        await worker.until_ready(self.http)
         return worker
 
     async def job(self, job_id: UUID) -> asyncpg.Record:
@@ -210,8 +217,17 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 @asynccontextmanager
 async def worker_world(
-    folder: Path, *, database_url: str, nats_url: str, **kie_changes: Any
+    folder: Path,
+    *,
+    database_url: str,
+    nats_url: str,
+    bot_url: str | None = None,
+    **kie_changes: Any,
 ) -> AsyncIterator[WorkerWorld]:
+    """With `bot_url` a real bot gets updates and callbacks there, and relays; else the test does.
+
+    The caller starts it.
+    """
     async with AsyncExitStack() as stack:
         metrics = CommonMetrics(CollectorRegistry())
         broker = Broker.model_validate({"nats_url": nats_url})
@@ -220,7 +236,8 @@ async def worker_world(
             NatsConnection(broker, name="test", metrics=metrics)
         )
         hints = NatsHints(connection)
-        ingress_url = await stack.enter_async_context(serving(_callback_app(hints)))
+        callbacks_url = await stack.enter_async_context(serving(_callback_app(hints)))
+        ingress = {PUBLIC_URL: bot_url or callbacks_url}
         kie = await stack.enter_async_context(
             kie_simulator(
                 KieSandboxSettings(
@@ -228,12 +245,14 @@ async def worker_world(
                     render=False,
                     rate_limit=False,
                     keys=KIE_KEYS,
-                    ingress={PUBLIC_URL: ingress_url},
+                    ingress=ingress,
                 ),
                 **kie_changes,
             )
         )
-        telegram = await stack.enter_async_context(simulator(TelegramSandboxSettings(limits=False)))
+        telegram = await stack.enter_async_context(
+            simulator(TelegramSandboxSettings(limits=False, ingress=ingress, time_factor=10))
+        )
         openai_url = await stack.enter_async_context(
             serving(create_openai(OpenAiSandboxSettings()))
         )
@@ -269,14 +288,17 @@ async def worker_world(
         )
         await telegram.call("getMe", TOKEN)
         await world.person.register()
-        stream = JobStream(connection, broker, ack_wait_s=2.0, metrics=metrics)
-        publisher = NatsPublisher(connection, stream, metrics)
-        relay = asyncio.create_task(_relay(PostgresOutbox(database), publisher))
+        relay = None
+        if bot_url is None:
+            stream = JobStream(connection, broker, ack_wait_s=2.0, metrics=metrics)
+            publisher = NatsPublisher(connection, stream, metrics)
+            relay = asyncio.create_task(_relay(PostgresOutbox(database), publisher))
         try:
             yield world
         finally:
-            relay.cancel()
-            await asyncio.wait({relay})
+            if relay is not None:
+                relay.cancel()
+                await asyncio.wait({relay})
             await stack.aclose()
 
 

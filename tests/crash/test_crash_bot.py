@@ -1,0 +1,164 @@
+"""The bot dies at every point where it touches the outside, by webhook and by polling.
+
+Whatever dies, the user orders once, is charged once and gets his video; what he did beside is done
+when he has done it again. All points: NEUROCARDS_TEST_CRASH=all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+import pytest
+
+from support.crash_bot_world import CrashBotWorld
+from support.crash_doors import BOT_POINTS
+from support.customer import Customer
+
+Deed = Callable[[CrashBotWorld, Customer], Awaitable[None]]
+SLOW = "A mug [sim:openai-slow]"
+
+
+async def _cancels_by_command(crash: CrashBotWorld, customer: Customer) -> None:
+    await crash.insist(customer, partial(customer.says, "/cancel"), "The order is cancelled")
+
+
+async def _cancels_by_button(crash: CrashBotWorld, customer: Customer) -> None:
+    await crash.insist(customer, partial(customer.press_offered, "cj|"), "The order is cancelled")
+
+
+async def _discards_another_draft(crash: CrashBotWorld, customer: Customer) -> None:
+    another = await crash.customer()
+    await crash.insist(
+        another, partial(another.visitor.send_file, crash.photo, kind="photo"), "style"
+    )
+    press = partial(another.press_offered, "no|")
+    await crash.insist(another, press, "no credits were taken")
+
+
+async def _describes_another_draft(crash: CrashBotWorld, customer: Customer) -> None:
+    another = await crash.customer()
+    await crash.insist(
+        another, partial(another.visitor.send_file, crash.photo, kind="photo"), "style"
+    )
+    await crash.insist(another, partial(another.says, "Blue, 350 ml"), "description is saved")
+
+
+async def _asks_for_his_videos(crash: CrashBotWorld, customer: Customer) -> None:
+    job_id = await crash.job_of(customer)
+    assert job_id is not None
+    await crash.until_status(job_id, "done")
+
+    async def has_two() -> bool:
+        chat = await customer.visitor.transcript()
+        return sum(bool(message["media"]) for message in chat["messages"]) > 2
+
+    async with asyncio.timeout(60):
+        await customer.insist(partial(customer.says, "/history"), has_two)
+
+
+async def _changes_the_language(crash: CrashBotWorld, customer: Customer) -> None:
+    await crash.insist(customer, partial(customer.says, "/language"), "anguage")
+    await crash.insist(customer, partial(customer.press_offered, "lg|"), "Язык")
+
+
+async def _leaves_and_returns(crash: CrashBotWorld, customer: Customer) -> None:
+    await customer.visitor.block(is_blocked=True)
+    await customer.visitor.block(is_blocked=False)
+
+
+async def _is_asked_for_its_health(crash: CrashBotWorld, customer: Customer) -> None:
+    for path in ("/health", "/queue_stats"):
+        await crash.get(path)
+
+
+async def _is_started(crash: CrashBotWorld, customer: Customer) -> None:
+    await crash.restart_bot()
+
+
+async def _nothing_else(crash: CrashBotWorld, customer: Customer) -> None:
+    pass
+
+
+DEEDS: Mapping[str, Deed] = {
+    "dialogues.set_data": _describes_another_draft,
+    "hints.announce": _changes_the_language,
+    "orders.cancel": _cancels_by_button,
+    "orders.cancel_newest": _cancels_by_command,
+    "orders.discard": _discards_another_draft,
+    "orders.history": _asks_for_his_videos,
+    "orders.queue_stats": _is_asked_for_its_health,
+    "orders.requeue_undelivered": _leaves_and_returns,
+    "orders.set_blocked": _leaves_and_returns,
+    "orders.set_language": _changes_the_language,
+    "orders.was_applied": _leaves_and_returns,
+    "outbox.end_overdue": _is_started,
+    "outbox.enqueue_all": _is_started,
+    "outbox.ensure_partitions": _is_started,
+    "outbox.forget_inbound_buckets": _is_started,
+    "outbox.forget_updates": _is_started,
+    "telegram.deleteWebhook": _is_started,
+    "telegram.getMe": _is_asked_for_its_health,
+    "telegram.getWebhookInfo": _is_started,
+    "telegram.sendVideo": _asks_for_his_videos,
+    "telegram.setMyCommands": _is_started,
+    "telegram.setWebhook": _is_started,
+}
+"""What is done beside an order, where the plain way of one does not lead to the point."""
+NOT_VISITED = {
+    "inspector.cleaned": "a worker cleans photos, the bot looks at them",
+    "telegram.editMessageReplyMarkup": "it takes the buttons from a page of old videos",
+}
+ONLY_BY = {
+    "telegram.answerCallbackQuery": "polling",
+    "telegram.deleteWebhook": "polling",
+    "telegram.getUpdates": "polling",
+    "telegram.getWebhookInfo": "webhook",
+    "telegram.setWebhook": "webhook",
+}
+CANCELS = (_cancels_by_command, _cancels_by_button)
+
+
+def _call(point: str) -> str:
+    return point.partition(":")[0]
+
+
+POINTS = [
+    (mode, point)
+    for mode in ("webhook", "polling")
+    for point in BOT_POINTS
+    if _call(point) not in NOT_VISITED and ONLY_BY.get(_call(point), mode) == mode
+]
+SAMPLE = [
+    ("webhook", "orders.accept:after"),
+    ("webhook", "orders.mark_applied:before"),
+    ("webhook", "publisher.publish:after"),
+    ("polling", "orders.accept:after"),
+    ("polling", "telegram.sendMessage:after"),
+]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_user_gets_what_he_ordered_once_although_the_bot_dies_at(
+    point: tuple[str, str], crash_bots: Callable[[str], Awaitable[CrashBotWorld]]
+) -> None:
+    """SIGKILL at the point, the bot is started again, and every invariant holds (S0-9, S0-16)."""
+    mode, name = point
+    crash = await crash_bots(mode)
+    deed = DEEDS.get(_call(name), _nothing_else)
+    customer = await crash.customer(SLOW if deed in CANCELS else "A mug")
+    crash.order.give(name)
+    job_id = await crash.ordered(customer)
+    await deed(crash, customer)
+    await crash.death(name)
+    status = await crash.until_status(job_id, "done", "failed", "cancelled")
+    assert await crash.breaches() == []
+    assert status in ({"cancelled", "done"} if deed in CANCELS else {"done"})
+
+
+def test_no_point_of_the_bot_is_left_out_without_a_reason() -> None:
+    """Whoever adds a call must say how one comes to it."""
+    known = {_call(point) for point in BOT_POINTS}
+    assert set(DEEDS) | set(NOT_VISITED) | set(ONLY_BY) <= known
+    assert set(SAMPLE) <= set(POINTS)

@@ -1,0 +1,216 @@
+"""A world in which the bot dies on order: its updates, its outbox and its users go on.
+
+The bot is started again as soon as it is dead, on the same port. One worker ends the jobs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+
+from neurocards.testing.crash import CrashOrder
+from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.processes import ChildProcess
+from support import history, invariants
+from support.bot_process import BOT_ID, BotProcess, bot_environment, webhook_environment
+from support.crash_world import DEATH_WITHIN_S, END_WITHIN_S, ENTRY, LOOK_S, REST_WITHIN_S
+from support.customer import Customer
+from support.invariants import Breach
+from support.pictures import picture
+from support.worker_world import (
+    CALLBACK_SECRET,
+    PUBLIC_URL,
+    WorkerWorld,
+    worker_world,
+)
+
+FIRST_USER_ID = 790_001
+
+
+class CrashBotWorld:
+    def __init__(
+        self,
+        world: WorkerWorld,
+        *,
+        environment: dict[str, str],
+        http_port: int,
+        nats_url: str,
+    ) -> None:
+        self.world = world
+        self.order = CrashOrder(world.folder / "crash-order")
+        self._environment = environment
+        self._http_port = http_port
+        self._probes_port = free_port()
+        self._nats_url = nats_url
+        self._users = itertools.count(FIRST_USER_ID)
+        self._known: set[Breach] = set()
+        self.photo = picture(world.folder / "photo.jpg", size=(600, 800))
+        self.bot = self._start_bot()
+
+    def _start_bot(self) -> BotProcess:
+        child = ChildProcess(
+            "bot",
+            [sys.executable, str(ENTRY), "bot", str(self.world.folder / "crash-order")],
+            log_path=self.world.folder / "bot.log",
+            environment={
+                "PATH": os.environ["PATH"],
+                "NEUROCARDS_HTTP_HOST": "127.0.0.1",
+                "NEUROCARDS_HTTP_PORT": str(self._http_port),
+                "NEUROCARDS_METRICS_HOST": "127.0.0.1",
+                "NEUROCARDS_METRICS_PORT": str(self._probes_port),
+                "NEUROCARDS_WELCOME_CREDITS": "20",
+                "NEUROCARDS_REAPER_S": "0.3",
+                **self._environment,
+            },
+        )
+        return BotProcess(child, http_port=self._http_port, probes_port=self._probes_port)
+
+    async def watch(self) -> None:
+        """Start the bot again whenever it has died, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if not self.bot.child.is_running:
+                self.bot = self._start_bot()
+
+    async def restart_bot(self) -> None:
+        """Tell it to end; it is started again by `watch`."""
+        await self.bot.child.stop(timeout_s=30.0)
+
+    async def get(self, path: str) -> None:
+        """Ask the bot's HTTP side something; no answer is one too."""
+        try:
+            await self.world.http.get(f"{self.bot.url}{path}", timeout=5.0)
+        except httpx.HTTPError:
+            await asyncio.sleep(LOOK_S)
+
+    async def customer(self, caption: str = "A mug") -> Customer:
+        customer = Customer(
+            self.world.telegram.http,
+            bot_id=BOT_ID,
+            user_id=next(self._users),
+            photo=self.photo,
+            caption=caption,
+        )
+        await customer.introduce()
+        return customer
+
+    async def job_of(self, customer: Customer) -> UUID | None:
+        for job in await invariants.endings(self.world.pool):
+            if job.user_id == customer.id:
+                return job.job_id
+        return None
+
+    async def ordered(self, customer: Customer) -> UUID:
+        """Let him order, however often the bot dies; gives the job."""
+
+        async def is_ordered() -> bool:
+            return await self.job_of(customer) is not None
+
+        async with asyncio.timeout(END_WITHIN_S):
+            await customer.order(is_ordered)
+        job_id = await self.job_of(customer)
+        assert job_id is not None
+        return job_id
+
+    async def insist(
+        self, customer: Customer, act: Callable[[], Awaitable[object]], until: str
+    ) -> None:
+        """Let him do something until the words are in the chat."""
+
+        async def read() -> bool:
+            return await customer.reads(until)
+
+        async with asyncio.timeout(END_WITHIN_S):
+            await customer.insist(act, read)
+
+    async def until_status(self, job_id: UUID, *statuses: str) -> str:
+        async with asyncio.timeout(END_WITHIN_S):
+            while True:
+                status = str((await self.world.job(job_id))["status"])
+                if status in statuses:
+                    return status
+                await asyncio.sleep(LOOK_S)
+
+    async def death(self, point: str) -> None:
+        try:
+            async with asyncio.timeout(DEATH_WITHIN_S):
+                while not self.order.was_taken:  # noqa: ASYNC110 - another process takes it
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            self.order.withdraw()
+            raise AssertionError(f"the bot has not reached {point}") from None
+
+    async def breaches(self) -> list[str]:
+        """Wait until all is at rest, and tell what is broken now and was not before."""
+        found = await self._found()
+        try:
+            async with asyncio.timeout(REST_WITHIN_S):
+                while found - self._known:
+                    await asyncio.sleep(LOOK_S)
+                    found = await self._found()
+        except TimeoutError:
+            new = found - self._known
+            self._known |= new
+            return [*map(str, sorted(new)), self.bot.child.log_tail()[-3000:]]
+        return []
+
+    async def _found(self) -> set[Breach]:
+        pool = self.world.pool
+        jobs = await invariants.endings(pool)
+        tasks = invariants.tasks_of(await self.world.kie.look("/tasks?limit=10000"))
+        recent = jobs[-2:]
+        shown = {}
+        for job in recent:
+            chat = await self.world.telegram.control(f"/chats/{job.chat_id}?bot={BOT_ID}")
+            shown[job.chat_id] = invariants.shown_in(chat["messages"])
+        of_recent = [job for job in jobs if job.chat_id in shown]
+        twice = [user for user in {job.user_id for job in jobs} if _count(jobs, user) > 1]
+        return {
+            *await invariants.at_rest(pool),
+            *history.check(await history.operations(pool)),
+            *invariants.bill(jobs, tasks),
+            *invariants.chats(of_recent, shown),
+            *await invariants.queue_at_rest(self._nats_url),
+            *(Breach("I9", str(user), "ordered once, and has two jobs") for user in twice),
+        }
+
+
+def _count(jobs: list[invariants.Ending], user_id: int) -> int:
+    return sum(job.user_id == user_id for job in jobs)
+
+
+@asynccontextmanager
+async def crash_bot_world(
+    folder: Path, *, mode: str, database_url: str, nats_url: str
+) -> AsyncIterator[CrashBotWorld]:
+    http_port = free_port()
+    url = f"http://127.0.0.1:{http_port}"
+    async with worker_world(
+        folder, database_url=database_url, nats_url=nats_url, bot_url=url
+    ) as world:
+        await history.install(world.pool)
+        build = webhook_environment if mode == "webhook" else bot_environment
+        environment = build(
+            database_url=database_url, nats_url=nats_url, telegram_url=world.telegram.url
+        )
+        addresses = {"PUBLIC_BASE_URL": PUBLIC_URL, "NEUROCARDS_CALLBACK_SECRET": CALLBACK_SECRET}
+        crash = CrashBotWorld(
+            world, environment=environment | addresses, http_port=http_port, nats_url=nats_url
+        )
+        await crash.bot.until_ready()
+        await world.start_worker(**addresses)
+        watching = asyncio.create_task(crash.watch())
+        try:
+            yield crash
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
+            await crash.bot.stop()
