@@ -37,7 +37,7 @@ demo: $(STAMP) ## Run the whole product on this machine: http://localhost:8080
 .PHONY: test
 test: $(STAMP) ## Run every test but those on a cluster: unit, contract, integration, acceptance
 	$(BIN)/pytest tests/unit -q -n 2
-	$(BIN)/pytest tests --ignore=tests/unit --ignore=tests/cluster -q -n 2 --dist loadgroup
+	$(BIN)/pytest tests --ignore=tests/unit --ignore=tests/cluster --ignore=tests/chart -q -n 2 --dist loadgroup
 
 .PHONY: cluster-tools
 cluster-tools: $(STAMP) ## Build a Kubernetes control plane from source for test-cluster (needs Go)
@@ -109,3 +109,24 @@ bench: $(STAMP) ## Measure this machine; prints JSON
 .PHONY: bench-scaling
 bench-scaling: $(STAMP) ## Measure the scaling on a real control plane; prints JSON
 	@$(BIN)/python -m bench.scaling $(ARGS)
+
+.PHONY: chart
+chart: $(STAMP) ## Check the Helm chart with Helm 3 and 4 (builds them from source: needs Go)
+	@tools=$$(tools/chart/build.sh) || exit 1; \
+	for helm in helm3 helm4; do \
+		$$tools/$$helm lint --quiet charts/neurocards --set demo.enabled=true || exit 1; \
+	done; \
+	$$tools/helm-unittest --strict charts/neurocards || exit 1; \
+	NEUROCARDS_CHART_TOOLS=$$tools $(BIN)/pytest tests/chart -q
+
+.PHONY: images
+images: ## Build the container images with Docker or buildah; tools/images/build.sh tells the options
+	tools/images/build.sh
+
+.PHONY: base-image
+base-image: ## Make the base of the images from Debian packages, where no registry can be reached (root)
+	tools/images/base.sh
+
+.PHONY: image-sizes
+image-sizes: ## Print the sizes of the images and how fast their programs start
+	tools/images/sizes.sh
