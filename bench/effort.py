@@ -30,6 +30,9 @@ class Effort:
     imports: int = 5
     scale_rows: tuple[int, ...] = (10_000, 100_000, 1_200_000)
     scale_repeats: int = 200
+    reaction_trials: int = 30
+    density_objects: int = 300
+    density_s: float = 180.0
 
 
 QUICK = Effort(
@@ -50,4 +53,7 @@ QUICK = Effort(
     imports=1,
     scale_rows=(1_000,),
     scale_repeats=5,
+    reaction_trials=1,
+    density_objects=5,
+    density_s=20.0,
 )

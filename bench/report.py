@@ -32,18 +32,13 @@ def write_page(*reports: Report) -> None:
 
 def _section(reports: Sequence[Report]) -> Iterator[str]:
     for report in reports:
-        yield from _circumstances(report)
+        runs = report["runs"]
+        yield circumstances(report) + (f"; medians of {runs} runs." if runs > 1 else "; one run.")
+        yield ""
+        yield used_versions(report)
+        yield ""
     figures = {figure["name"]: figure for report in reports for figure in report["figures"]}
-    yield "| figure | median | spread | aim | met | baseline | ratio |"
-    yield "|---|---|---|---|---|---|---|"
-    for figure in figures.values():
-        yield _row(figure)
-    yield ""
-    yield "How each was measured:"
-    yield ""
-    for figure in figures.values():
-        yield _explanation(figure)
-    yield ""
+    yield from table(list(figures.values()))
     checks = [check for report in reports for check in report["checks"]]
     failed = [check for check in checks if not check["ok"]]
     yield f"Correctness: {len(checks) - len(failed)} of {len(checks)} checks of these runs held."
@@ -52,16 +47,29 @@ def _section(reports: Sequence[Report]) -> Iterator[str]:
     yield ""
 
 
-def _circumstances(report: Report) -> Iterator[str]:
-    machine, versions = report["machine"], report["versions"]
-    runs = report["runs"]
-    yield (
+def circumstances(report: Report) -> str:
+    machine = report["machine"]
+    return (
         f"Taken {report['taken_at'][:10]} on {machine['cores']} cores ({machine['processor']}), "
-        f"{machine['memory_gib']} GiB of memory, Linux {machine['kernel']}; "
-        + (f"medians of {runs} runs." if runs > 1 else "one run.")
+        f"{machine['memory_gib']} GiB of memory, Linux {machine['kernel']}"
     )
+
+
+def used_versions(report: Report) -> str:
+    return "Versions: " + ", ".join(f"{what} {v}" for what, v in report["versions"].items()) + "."
+
+
+def table(figures: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """List the figures, and below them how each was measured."""
+    yield "| figure | median | spread | aim | met | baseline | ratio |"
+    yield "|---|---|---|---|---|---|---|"
+    for figure in figures:
+        yield _row(figure)
     yield ""
-    yield "Versions: " + ", ".join(f"{name} {text}" for name, text in versions.items()) + "."
+    yield "How each was measured:"
+    yield ""
+    for figure in figures:
+        yield _explanation(figure)
     yield ""
 
 

@@ -1,0 +1,2 @@
+WITH gone AS (DELETE FROM outbox)
+DELETE FROM jobs;
