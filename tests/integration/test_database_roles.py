@@ -118,6 +118,7 @@ async def test_a_worker_can_do_all_of_its_work(
         await world.keys.register(keys)
         await world.keys.take([keys[0].fingerprint], window_s=10, limit=1)
         await world.keys.block(keys[0].fingerprint, for_s=1, reason="RATE_LIMIT")
+        assert len(await world.keys.states([keys[0].fingerprint])) == 1
         await world.templates.template("studio_clean")
         assert await JobReports(Database(world.pool)).schema_version() >= 2
 

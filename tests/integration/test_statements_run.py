@@ -139,6 +139,7 @@ async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> No
     await world.keys.register(keys)
     await world.keys.take([keys[0].fingerprint], window_s=10, limit=1)
     await world.keys.block(keys[0].fingerprint, for_s=1, reason="RATE_LIMIT")
+    await world.keys.states([keys[0].fingerprint])
     await world.templates.templates()
     await world.templates.template("studio_clean")
     key = DialogueKey(1, 2, 3)

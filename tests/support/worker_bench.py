@@ -84,6 +84,7 @@ class WorkerBench:
             self.settings,
             Outside(
                 jobs=self.world.jobs,
+                leases=self.world.jobs,
                 keys=self.world.keys,
                 templates=self.world.templates,
                 queue=self.queue,

@@ -10,3 +10,9 @@ SELECT count(*) FROM ledger WHERE key = $1;
 
 -- name: add_template
 INSERT INTO templates (id, position, names, prompts) VALUES ($1, 99, $2, $3);
+
+-- name: lock_templates
+LOCK TABLE templates IN ACCESS EXCLUSIVE MODE;
+
+-- name: lease_is_live
+SELECT lease_until > now() FROM jobs WHERE id = $1;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -143,6 +143,9 @@ class JobStore(Protocol):
         ...
 
 
+HEALTHY = "healthy"
+
+
 class KeyStore(Protocol):
     """Health of the provider keys and the sliding window of each account, shared by the fleet."""
 
@@ -156,6 +159,10 @@ class KeyStore(Protocol):
 
     async def block(self, fingerprint: str, *, for_s: float, reason: str) -> None:
         """Let a key rest, and with it all keys of its account but for a key that is not known."""
+        ...
+
+    async def states(self, fingerprints: Collection[str]) -> Mapping[str, str]:
+        """Tell of each key that is known HEALTHY, or why it rests."""
         ...
 
 

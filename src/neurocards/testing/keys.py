@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from neurocards.domain.jobs import JobStatus
@@ -17,6 +17,7 @@ from neurocards.domain.keys import (
     ProviderKey,
     WindowFull,
 )
+from neurocards.ports.jobs import HEALTHY
 from neurocards.testing.database import KeyRecord, MemoryDatabase
 
 
@@ -35,6 +36,15 @@ class MemoryKeyStore:
                 record.account = key.account
         if is_new:
             self._wake_parked()
+
+    async def states(self, fingerprints: Collection[str]) -> Mapping[str, str]:
+        now, known = self._database.clock.now(), self._database.keys
+        states = {}
+        for name in known.keys() & set(fingerprints):
+            until = known[name].blocked_until
+            rests = until is not None and until > now
+            states[name] = known[name].reason or "unknown" if rests else HEALTHY
+        return states
 
     async def take(
         self, fingerprints: Collection[str], *, window_s: float, limit: int

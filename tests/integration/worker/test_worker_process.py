@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 
-from support.worker_world import PATIENCE_S, WorkerProcess, WorkerWorld, until
+from support.worker_world import PATIENCE_S, SQL, WorkerProcess, WorkerWorld, until
+
+LEASE_S = 2.0
+"""Of the profile `fast`."""
 
 
 async def test_all_faults_of_the_settings_are_told_at_once_with_status_2():
@@ -61,6 +65,66 @@ async def test_probes_and_metrics_tell_of_the_worker(world: WorkerWorld):
     assert 'notifications_sent_total{success="true",type="notice"} 1.0' in metrics
     assert "neurocards_worker_slots 20.0" in metrics
     assert 'database_query_seconds_count{query_name="claim_job"}' in metrics
+    assert 'database_connections{pool="leases",state="idle"}' in metrics
+    assert "neurocards_job_wait_seconds_count 1.0" in metrics
+
+
+async def test_the_state_of_the_provider_keys_is_a_metric(world: WorkerWorld):
+    """G-13; a key that the provider refused is named by its reason."""
+    keys = {"KIE_API_KEY": "sandbox-kie-key", "KIE_API_KEY_1": "a-key-that-kie-does-not-know"}
+    worker = await world.start_worker(**keys)
+
+    async def counted(state: str, number: int) -> bool:
+        line = f'neurocards_provider_keys{{state="{state}"}} {number}.0'
+        return line in await metrics_of(world, worker)
+
+    await until(lambda: counted("healthy", 2))
+    for _ in range(2):
+        await world.until_status(await world.order(), "done")
+    await until(lambda: counted("unauthorized", 1))
+    assert await counted("healthy", 1)
+
+
+async def test_every_line_of_a_job_names_pod_and_pool(world: WorkerWorld):
+    """G-14: the lines of one job are found by its id, those of a pool by its name."""
+    worker = await world.start_worker()
+    job_id = await world.order()
+    await world.until_status(job_id, "done")
+
+    async def told() -> bool:
+        return "job.done" in worker.log()
+
+    await until(told)
+    lines = [json.loads(line) for line in worker.log().splitlines()]
+    of_the_job = [line for line in lines if line.get("job_id") == str(job_id)]
+    assert {"job.claimed", "submit.done", "job.done"} <= {line["event"] for line in of_the_job}
+    assert {line["pool"] for line in of_the_job} == {"default"}
+    assert {line["pod"] for line in of_the_job} == {worker.child.log_path.stem}
+
+
+async def test_a_lease_is_renewed_though_jobs_hold_every_connection(world: WorkerWorld):
+    worker = await world.start_worker(DB_POOL_SIZE="2", DB_MAX_OVERFLOW="0")
+    rendering = await world.order(caption="Mug [sim:stuck]", balance=9)
+    await world.until_status(rendering, "rendering")
+
+    async def connections_are_gone() -> bool:
+        line = 'database_connections{pool="main",state="used"} 2.0'
+        return line in await metrics_of(world, worker)
+
+    async with world.pool.acquire() as connection, connection.transaction():
+        await connection.execute(SQL["lock_templates"].sql)
+        waiting = [await world.order() for _ in range(3)]
+        await until(connections_are_gone)
+        await asyncio.sleep(4 * LEASE_S)
+        assert await connections_are_gone()
+        job = await world.job(rendering)
+        assert await world.pool.fetchval(SQL["lease_is_live"].sql, rendering)
+
+    assert (job["status"], job["attempt"]) == ("rendering", 1)
+    await world.kie.control("/tasks/finish")
+    for job_id in (rendering, *waiting):
+        job = await world.until_status(job_id, "done", "failed")
+        assert (job["status"], job["lease_losses"]) == ("done", 0)
 
 
 async def test_many_jobs_are_carried_at_once_and_none_twice(world: WorkerWorld):

@@ -19,6 +19,7 @@ from neurocards.adapters.nats.hints import NatsHints
 from neurocards.adapters.nats.stream import JobStream
 from neurocards.adapters.openai.script_writer import OpenAiScriptWriter, ScriptOptions
 from neurocards.adapters.postgres import (
+    Database,
     PostgresJobStore,
     PostgresKeyStore,
     PostgresTemplateStore,
@@ -53,9 +54,12 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
                 observe=lambda name, s: common.database_query_seconds.labels(name).observe(s),
             )
         )
-        connections = common.database_connections
-        connections.labels("main", "used").set_function(lambda: database.connections()[0])
-        connections.labels("main", "idle").set_function(lambda: database.connections()[1])
+        # Jobs may take every connection of theirs; a lease that cannot be renewed in time is lost.
+        for_leases = await stack.enter_async_context(
+            open_database(settings.database, application_name=f"{APPLICATION_NAME}-leases", size=1)
+        )
+        for pool_name, pool_of in (("main", database), ("leases", for_leases)):
+            _count_connections(common, pool_name, pool_of)
         connection = await stack.enter_async_context(
             NatsConnection(settings.broker, name=APPLICATION_NAME, metrics=common)
         )
@@ -63,11 +67,11 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
         ack_wait_s, pool = settings.timings.ack_wait_s, settings.broker.pool
         stream = JobStream(connection, settings.broker, ack_wait_s=ack_wait_s, metrics=common)
         hints = NatsHints(connection)
-        jobs = PostgresJobStore(database)
         assembly = Assembly(
             settings,
             Outside(
-                jobs=jobs,
+                jobs=PostgresJobStore(database),
+                leases=PostgresJobStore(for_leases),
                 keys=PostgresKeyStore(database),
                 templates=PostgresTemplateStore(database),
                 queue=NatsJobQueue(connection, stream, pool=pool, metrics=common),
@@ -92,6 +96,12 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
         await stack.enter_async_context(ProbeServer(settings.telemetry, readiness, registry))
         await stack.enter_async_context(hints.listening(WAKE_SUBJECTS, assembly.wakes.on_hint))
         await assembly.run(stop, on_stop=readiness.start_draining)
+
+
+def _count_connections(metrics: CommonMetrics, name: str, database: Database) -> None:
+    connections = metrics.database_connections
+    connections.labels(name, "used").set_function(lambda: database.connections()[0])
+    connections.labels(name, "idle").set_function(lambda: database.connections()[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from neurocards.telemetry.metrics import CommonMetrics
 from neurocards.translations import Translations
 from neurocards_worker.carrier import Carrier
 from neurocards_worker.key_gate import KeyGate, KeyWindow
+from neurocards_worker.key_watch import KeyWatch
 from neurocards_worker.leases import LeaseKeeper
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
@@ -46,6 +47,8 @@ class Outside:
     """What stands behind each port."""
 
     jobs: JobStore
+    leases: JobStore
+    """The same jobs by a way of their own: who keeps leases must not wait behind the jobs."""
     keys: KeyStore
     templates: TemplateStore
     queue: JobQueue
@@ -92,6 +95,12 @@ class Assembly:
             scale=timings.retry_scale,
             moments=moments,
         )
+        self.key_watch = KeyWatch(
+            outside.keys,
+            [key.fingerprint for key in settings.keys],
+            metrics=metrics,
+            moments=moments,
+        )
         self.board = self._board()
         self.tidings = Tidings(
             outside.messenger,
@@ -103,7 +112,7 @@ class Assembly:
         )
         self.carrier = self._carrier()
         self.leases = LeaseKeeper(
-            self.jobs,
+            outside.leases,
             lease_s=timings.lease_s,
             renewal_s=timings.renewal_s,
             beat_s=timings.beat_s,
@@ -116,6 +125,7 @@ class Assembly:
         """Work until `stop` is set; `on_stop` is called before the hand-over begins."""
         background = [
             asyncio.create_task(self.board.run(), name="progress"),
+            asyncio.create_task(self.key_watch.run(), name="keys"),
             asyncio.create_task(self._announce_stop(stop, on_stop), name="on-stop"),
         ]
         try:

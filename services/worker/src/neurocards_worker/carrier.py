@@ -48,6 +48,9 @@ class Carrier:
 
     async def carry(self, run: Run) -> Settled:
         """Carry a claimed job as far as it goes now."""
+        if run.job.attempt == 1:
+            waited_s = (self._moments.now() - run.job.created_at).total_seconds()
+            self._metrics.job_wait_seconds.observe(max(0.0, waited_s))
         try:
             outcome = await self._outcome(run)
             if run.may_be_shown:

@@ -6,6 +6,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from neurocards.telemetry.metrics import JOB_SECONDS_BUCKETS
 
+WAIT_SECONDS_BUCKETS = (0.005, 0.01, 0.015, 0.025, 0.05, *JOB_SECONDS_BUCKETS)
+"""Milliseconds while a slot is free, and as long as any job while none is."""
+
 
 class WorkerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -46,6 +49,12 @@ class WorkerMetrics:
             buckets=JOB_SECONDS_BUCKETS,
             registry=registry,
         )
+        self.job_wait_seconds = Histogram(
+            "neurocards_job_wait_seconds",
+            "From the acceptance of an order to its first claim by a worker",
+            buckets=WAIT_SECONDS_BUCKETS,
+            registry=registry,
+        )
         self.leases_lost_total = Counter(
             "neurocards_leases_lost_total",
             "Jobs that somebody else took over while this worker carried them",
@@ -55,6 +64,12 @@ class WorkerMetrics:
             "neurocards_key_blocks_total",
             "Provider keys set to rest",
             ["reason"],
+            registry=registry,
+        )
+        self.provider_keys = Gauge(
+            "neurocards_provider_keys",
+            "Provider keys of this worker by their state",
+            ["state"],
             registry=registry,
         )
         self.provider_orphans_total = Counter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import load
@@ -15,6 +15,7 @@ from neurocards.domain.keys import (
     ProviderKey,
     WindowFull,
 )
+from neurocards.ports.jobs import HEALTHY
 
 WAKE_BATCH = 500
 
@@ -52,6 +53,10 @@ class PostgresKeyStore:
         await self._database.execute(
             self._statements["block_key"], fingerprint, for_s, reason, whole_account
         )
+
+    async def states(self, fingerprints: Collection[str]) -> Mapping[str, str]:
+        rows = await self._database.rows(self._statements["key_states"], list(fingerprints))
+        return {row["fingerprint"]: row["rests_for"] or HEALTHY for row in rows}
 
     async def wake_parked(self) -> int:
         """Let every job that waits for a key try now; tell how many. Batch by batch."""

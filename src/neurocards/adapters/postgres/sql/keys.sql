@@ -10,6 +10,10 @@ SELECT wake_parked_jobs($1, $2);
 SELECT fingerprint, wait_ms, nullif(blocked_until, 'infinity') AS blocked_until
 FROM take_provider_key($1, make_interval(secs => $2), $3);
 
+-- name: key_states
+SELECT fingerprint, CASE WHEN blocked_until > now() THEN coalesce(reason, 'unknown') END AS rests_for
+FROM provider_keys WHERE fingerprint = ANY ($1::text[]);
+
 -- name: block_key
 -- With $4 all keys of the account: the provider counts its orders and credits together.
 UPDATE provider_keys SET
