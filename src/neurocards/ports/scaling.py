@@ -15,6 +15,13 @@ from neurocards.domain.scaling_memory import Memory
 from neurocards.domain.scaling_policy import ScalingPolicy
 from neurocards.domain.scaling_signals import Observation
 
+SCALING_SUBJECTS = "wake.scaling.*"
+
+
+def scaling_subject(pool: str) -> str:
+    """Give the subject of the hint that orders came into a pool, or that jobs of it ended."""
+    return f"wake.scaling.{pool}"
+
 
 @dataclass(frozen=True, slots=True)
 class PoolSignals:

@@ -1,7 +1,8 @@
 """`/metrics`, `/livez` and `/readyz` of a process, on a port of their own.
 
 It is served in the loop of the process and never touches its signals. `/livez` says that the
-loop turns, nothing more: a process must not be restarted because PostgreSQL is away. `/readyz`
+loop turns, and where a process says more about its loops, that they turn, too; nothing else: a
+process must not be restarted because PostgreSQL is away. `/readyz`
 runs the checks and says no while one fails or the process drains.
 """
 
@@ -56,11 +57,17 @@ class CheckResult:
 
 
 class Readiness:
-    """Whether this process can do its part now."""
+    """Whether this process can do its part now, and whether it lives at all.
 
-    def __init__(self, checks: Sequence[Check] = ()) -> None:
+    `is_alive` is for a process whose loops may stand still while it goes on answering.
+    """
+
+    def __init__(
+        self, checks: Sequence[Check] = (), *, is_alive: Callable[[], bool] = lambda: True
+    ) -> None:
         self._checks = tuple(checks)
         self._draining = False
+        self.is_alive = is_alive
 
     def start_draining(self) -> None:
         """Say no from now on: this process finishes what it has and takes nothing new."""
@@ -109,7 +116,9 @@ def probe_routes(readiness: Readiness, registry: CollectorRegistry) -> list[Rout
         return Response(encode(registry), media_type=content_type)
 
     async def livez(_request: Request) -> Response:
-        return JSONResponse({"status": "alive"})
+        if readiness.is_alive():
+            return JSONResponse({"status": "alive"})
+        return JSONResponse({"status": "stuck"}, status_code=_NOT_READY)
 
     async def readyz(_request: Request) -> Response:
         status, body = await readiness.report()

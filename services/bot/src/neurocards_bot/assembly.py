@@ -26,6 +26,7 @@ from neurocards.adapters.postgres import (
     open_database,
 )
 from neurocards.adapters.postgres.dialogues import LOCK_TIMEOUT_S
+from neurocards.adapters.waking_publisher import WakingPublisher
 from neurocards.cache import AnnouncingBackend, Cache, MemoryBackend
 from neurocards.ports.jobs import TemplateStore
 from neurocards.translations import Translations
@@ -179,7 +180,7 @@ def make_outbox_loops(
     timings = settings.timings
     stream = JobStream(queue, settings.broker, ack_wait_s=timings.ack_wait_s, metrics=metrics)
     counters = OutboxMetrics(metrics.registry)
-    publisher = NatsPublisher(queue, stream, metrics)
+    publisher = WakingPublisher(NatsPublisher(queue, stream, metrics), NatsHints(queue))
     relay = Relay(outbox, publisher, counters, poll_s=timings.outbox_poll_s)
     reaper = Reaper(
         outbox,

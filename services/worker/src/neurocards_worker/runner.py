@@ -26,6 +26,7 @@ from neurocards.ports.jobs import (
     Untold,
 )
 from neurocards.ports.queue import Delivery, Hints, JobQueue
+from neurocards.ports.scaling import scaling_subject
 from neurocards_worker.carrier import Carrier
 from neurocards_worker.leases import HeldJob, LeaseKeeper
 from neurocards_worker.logged_words import logged_bug
@@ -168,6 +169,7 @@ class Runner:
         held.run = None
         if settled is not Settled.LOST:
             await self._let_go(held, told=settled is Settled.APPLIED)
+            await self._hints.announce(scaling_subject(job.pool))
 
     async def _tell(self, untold: Untold, held: HeldJob) -> None:
         """Tell of an end whose teller was lost between the commit and the words."""

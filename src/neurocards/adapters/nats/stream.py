@@ -29,8 +29,8 @@ DUPLICATE_WINDOW_S = 120
 PULLS_WAITING_MAX = 4096
 _NANOSECONDS = 10**9
 _FIXED_AT_CREATION = frozenset({"max_waiting"})
-_STREAM_NOT_FOUND = 10059
-_CONSUMER_NOT_FOUND = 10014
+STREAM_NOT_FOUND = 10059
+CONSUMER_NOT_FOUND = 10014
 
 
 class ApiError(QueueUnavailableError):
@@ -65,7 +65,7 @@ class JobStream:
     async def ensure(self) -> datetime:
         """Make or change the stream if need be; give the time of its creation."""
         wanted = self._wanted_stream()
-        info = await self._find(f"STREAM.INFO.{STREAM}", _STREAM_NOT_FOUND)
+        info = await self._find(f"STREAM.INFO.{STREAM}", STREAM_NOT_FOUND)
         if info is None:
             self._metrics.queue_ensured_total.labels("stream").inc()
             log.info("queue.stream_made", stream=STREAM, config=wanted)
@@ -83,7 +83,7 @@ class JobStream:
         await self.ensure()
         name = consumer_name(pool)
         wanted = self._wanted_consumer(pool)
-        info = await self._find(f"CONSUMER.INFO.{STREAM}.{name}", _CONSUMER_NOT_FOUND)
+        info = await self._find(f"CONSUMER.INFO.{STREAM}.{name}", CONSUMER_NOT_FOUND)
         changes = wanted if info is None else _changes(info["config"], wanted)
         if not changes:
             return
