@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from neurocards.domain.jobs import JobStatus
+from neurocards.ports.orders import AcceptOutcome, DialogueKey
 from neurocards.ports.queue import OutboxMessage, OverdueJob
 from neurocards.testing.world import (
     BOT_ID,
@@ -17,11 +18,13 @@ from neurocards.testing.world import (
     accepted,
     brought_to,
     claimed,
+    drafted,
     taken_messages,
 )
 
 UNSEEN_S = 60.0
 DEADLINE_S = 3 * 3600.0
+DAY_S = 24 * 3600.0
 
 
 async def _enqueue(world: World) -> int:
@@ -252,3 +255,45 @@ async def test_reapers_at_once_refund_every_overdue_order_once(world: World):
 async def _booked(world: World) -> list[int]:
     account = f"user:{USER_ID}"
     return [entry.amount for entry in await world.ledger() if entry.account == account]
+
+
+async def test_drafts_that_nobody_touches_are_forgotten_and_the_jobs_made_of_them_stay(
+    world: World,
+):
+    """A press on what is left of their menus is answered like any old menu's."""
+    untouched = await drafted(world)
+    touched = await drafted(world)
+    job_id = await accepted(world)
+    await world.pass_time(DAY_S)
+    await world.orders.choose(touched.draft_id, tg_user_id=USER_ID, caption="Still at it")
+    young = await drafted(world)
+
+    assert await world.outbox.forget_drafts(older_than_s=DAY_S / 2, batch=1) == 1
+    assert await world.outbox.forget_drafts(older_than_s=DAY_S / 2, batch=9) == 1
+    assert await world.outbox.forget_drafts(older_than_s=DAY_S / 2, batch=9) == 0
+
+    assert await world.orders.draft(untouched.draft_id, tg_user_id=USER_ID) is None
+    for kept in (touched, young):
+        assert await world.orders.draft(kept.draft_id, tg_user_id=USER_ID) is not None
+    assert (await world.orders.accept(untouched)).outcome is AcceptOutcome.NO_DRAFT
+    assert (await world.stored(job_id)).status is JobStatus.QUEUED
+
+
+async def test_dialogues_that_nobody_touches_are_forgotten(world: World):
+    """The next word in one of them begins anew."""
+    old, touched = DialogueKey(BOT_ID, 1, 1), DialogueKey(BOT_ID, 2, 2)
+    for key in (old, touched):
+        await world.dialogues.set_data(key, {"draft": "x"})
+    await world.pass_time(DAY_S)
+    await world.dialogues.update_data(touched, {"menu": 5})
+
+    assert await world.outbox.forget_dialogues(older_than_s=DAY_S / 2, batch=9) == 1
+
+    assert await world.dialogues.data(old) == {}
+    assert await world.dialogues.data(touched) == {"draft": "x", "menu": 5}
+
+
+async def test_a_job_of_this_month_is_no_stray(world: World):
+    """It lies in the partition of its month."""
+    await accepted(world)
+    assert await world.outbox.stray_jobs(count_max=9) == 0

@@ -46,15 +46,19 @@ async def test_a_month_later_one_partition_is_added_and_a_repeat_adds_none(
 
 
 async def test_rows_of_the_default_partition_move_to_their_month_with_all_that_they_have(
-    pool: asyncpg.Pool,
+    pool: asyncpg.Pool, database: Database
 ):
     moment = datetime(2031, 2, 28, 23, 59, 59, 999000, tzinfo=UTC)
     last, following = uuid7(moment, 1), month_bounds(moment)[1]
     for job_id in (last, following):
         await pool.execute(SQL["insert_job"], job_id)
         assert await _partition_of(pool, job_id) == "jobs_default"
+    outbox = PostgresOutbox(database)
+    assert await outbox.stray_jobs(count_max=9) == 2
+    assert await outbox.stray_jobs(count_max=1) == 1
     before = await pool.fetchrow(SQL["job"], last)
     assert await pool.fetchval(SQL["ensure"], 0, moment) == 1
+    assert await outbox.stray_jobs(count_max=9) == 1
     assert await _partition_of(pool, last) == "jobs_2031_02"
     assert await _partition_of(pool, following) == "jobs_default"
     assert await pool.fetchrow(SQL["job"], last) == before

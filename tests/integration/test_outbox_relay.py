@@ -29,6 +29,7 @@ from neurocards.settings import Broker
 from neurocards.telemetry.metrics import CommonMetrics
 from neurocards.testing.world import World, accepted, brought_to
 from neurocards_bot.clock import SystemClock
+from neurocards_bot.housekeeping import Housekeeping, Kept
 from neurocards_bot.outbox_metrics import OutboxMetrics
 from neurocards_bot.reaper import Reaper
 from neurocards_bot.relay import Relay
@@ -38,6 +39,7 @@ from support.statements import load
 SQL = load("outbox_relay")
 BOUND_S = 30.0
 NEVER_S = 3600.0
+KEPT = Kept(drafts_s=NEVER_S, dialogues_s=NEVER_S)
 
 
 async def _tell_nobody(_jobs: Sequence[OverdueJob]) -> list[UUID]:
@@ -67,6 +69,7 @@ class Replica:
             every_s=NEVER_S,
             unseen_s=NEVER_S,
             tell_overdue=_tell_nobody,
+            housekeeping=Housekeeping(outbox, outbox_metrics, KEPT),
         )
         connection.on_connected(self.relay.broker_is_back)
         connection.on_connected(self.reaper.wake)

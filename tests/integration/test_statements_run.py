@@ -94,9 +94,9 @@ async def _walk_through_orders(world: PostgresWorld) -> None:
     await orders.cancel_newest(BOT_ID, 99, tg_user_id=USER_ID)
     await orders.cancel(request.job_id, tg_user_id=USER_ID)
     await orders.history(USER_ID, before=None, limit=5)
+    await orders.past_order(new_job_id(), tg_user_id=USER_ID, bot_id=BOT_ID)
     await orders.requeue_undelivered(USER_ID, bot_id=BOT_ID)
     await orders.queue_stats()
-    await orders.past_order(new_job_id(), tg_user_id=USER_ID, bot_id=BOT_ID)
     await orders.discard((await drafted(world)).draft_id, tg_user_id=USER_ID)
 
 
@@ -159,6 +159,9 @@ async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> No
     await world.outbox.mark_told([])
     await world.outbox.forget_updates(older_than_s=0, batch=9)
     await world.outbox.forget_inbound_buckets(batch=9)
+    await world.outbox.forget_drafts(older_than_s=0, batch=9)
+    await world.outbox.forget_dialogues(older_than_s=0, batch=9)
+    await world.outbox.stray_jobs(count_max=9)
     reports = JobReports(database)
     assert await reports.schema_version() >= 2
     await reports.key_health()

@@ -39,7 +39,8 @@ class PostgresWorld:
 
     async def pass_time(self, seconds: float) -> None:
         shift = timedelta(seconds=seconds)
-        for what in ("jobs", "updates", "buckets", "keys", "windows"):
+        moving = ("jobs", "updates", "drafts", "dialogues", "buckets", "keys", "windows")
+        for what in moving:
             await self.pool.execute(self._statements[f"move_{what}"], shift)
 
     async def ledger(self) -> list[Booked]:

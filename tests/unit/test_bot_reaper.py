@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.errors import StoreUnavailableError
+from neurocards.ports.orders import DialogueKey
 from neurocards.ports.queue import OverdueJob
 from neurocards.testing.clock import START, FakeClock
 from neurocards.testing.outbox import MemoryOutbox
@@ -23,15 +24,15 @@ from neurocards.testing.world import (
     MemoryWorld,
     accepted,
     brought_to,
+    drafted,
     taken_messages,
 )
+from neurocards_bot.housekeeping import BATCH, Housekeeping, Kept
 from neurocards_bot.outbox_metrics import OutboxMetrics
 from neurocards_bot.reaper import (
-    BUCKETS_BATCH,
     HOUSEKEEPING_AGAIN_S,
     HOUSEKEEPING_S,
     OVERDUE_BATCH,
-    UPDATES_BATCH,
     Decision,
     Memory,
     Observation,
@@ -40,6 +41,7 @@ from neurocards_bot.reaper import (
 )
 
 UNSEEN_S = 60.0
+KEPT_S = 30 * 24 * 3600.0
 OLD = START - timedelta(days=30)
 YOUNG = START - timedelta(seconds=30)
 
@@ -47,6 +49,7 @@ YOUNG = START - timedelta(seconds=30)
 class FlakyOutbox(MemoryOutbox):
     failing: frozenset[str] = frozenset()
     partitions_asked = 0
+    strays = 0
 
     def _perhaps_fail(self, duty: str) -> None:
         if duty in self.failing:
@@ -59,6 +62,9 @@ class FlakyOutbox(MemoryOutbox):
     async def enqueue_due(self, *, batch: int, unseen_s: float) -> int:
         self._perhaps_fail("due")
         return await super().enqueue_due(batch=batch, unseen_s=unseen_s)
+
+    async def stray_jobs(self, *, count_max: int) -> int:
+        return min(self.strays, count_max)
 
     async def ensure_partitions(self) -> int:
         self._perhaps_fail("partitions")
@@ -76,15 +82,19 @@ class Desk:
         self.wakes = 0
         self.told: list[UUID] = []
         self.registry = CollectorRegistry()
+        metrics = OutboxMetrics(self.registry)
         self.reaper = Reaper(
             self.outbox,
             stream_created=self.broker.stream_created,
             wake_relay=self._count_wake,
             clock=self.clock,
-            metrics=OutboxMetrics(self.registry),
+            metrics=metrics,
             every_s=3600.0,
             unseen_s=UNSEEN_S,
             tell_overdue=self._told,
+            housekeeping=Housekeeping(
+                self.outbox, metrics, Kept(drafts_s=KEPT_S, dialogues_s=KEPT_S), batches_max=3
+            ),
         )
 
     async def _told(self, jobs: Sequence[OverdueJob]) -> list[UUID]:
@@ -191,7 +201,7 @@ async def test_partitions_are_made_at_the_start_and_then_daily():
 
 async def test_updates_older_than_two_days_are_forgotten_however_many():
     desk = Desk()
-    for number in range(2 * UPDATES_BATCH + 5):
+    for number in range(2 * BATCH + 5):
         await desk.world.orders.mark_applied(BOT_ID, number)
     desk.clock.advance(49 * 3600)
     await desk.world.orders.mark_applied(BOT_ID, 99_999)
@@ -203,12 +213,55 @@ async def test_updates_older_than_two_days_are_forgotten_however_many():
 async def test_buckets_of_senders_who_paused_are_forgotten_however_many():
     desk = Desk()
     limit = InboundLimit(per_minute=60, burst=20)
-    for user_id in range(BUCKETS_BATCH + 5):
+    for user_id in range(BATCH + 5):
         await desk.world.orders.admit(BOT_ID, user_id, tg_user_id=user_id, cost=1, limit=limit)
     desk.clock.advance(10)
     await desk.world.orders.admit(BOT_ID, 99_999, tg_user_id=99_999, cost=1, limit=limit)
     await desk.reaper.round()
     assert list(desk.world.database.buckets) == [(BOT_ID, 99_999)]
+
+
+async def test_drafts_and_dialogues_that_nobody_touches_are_forgotten_in_the_end():
+    """Whoever wrote once and never again is not remembered for ever."""
+    desk = Desk()
+    await drafted(desk.world)
+    await desk.world.dialogues.set_data(DialogueKey(BOT_ID, 1, 1), {"draft": "x"})
+    desk.clock.advance(KEPT_S + 1)
+    young = await drafted(desk.world)
+    await desk.reaper.round()
+    assert list(desk.world.database.drafts) == [young.draft_id]
+    assert desk.world.database.dialogues == {}
+    for what in ("drafts", "dialogues"):
+        forgotten = desk.registry.get_sample_value("neurocards_forgotten_total", {"what": what})
+        assert forgotten == 1
+
+
+async def test_what_is_too_much_for_one_round_is_forgotten_a_little_later():
+    """A table that grew for months must not hold up what is due."""
+    desk = Desk()
+    for number in range(3 * BATCH + 5):
+        await desk.world.orders.mark_applied(BOT_ID, number)
+    desk.clock.advance(49 * 3600)
+    await desk.reaper.round()
+    assert len(desk.world.database.updates) == 5
+    await desk.reaper.round()
+    assert len(desk.world.database.updates) == 5
+    desk.clock.advance(HOUSEKEEPING_AGAIN_S + 1)
+    await desk.reaper.round()
+    assert desk.world.database.updates == {}
+
+
+async def test_jobs_in_no_partition_of_a_month_are_counted():
+    """G-13: any at all means that partitions were not made in time."""
+    desk = Desk()
+    desk.outbox.strays = 2
+    await desk.reaper.round()
+    name = "neurocards_jobs_default_partition_rows"
+    assert desk.registry.get_sample_value(name) == 2
+    desk.outbox.strays = 0
+    desk.clock.advance(60)
+    await desk.reaper.round()
+    assert desk.registry.get_sample_value(name) == 0
 
 
 async def test_the_loop_looks_at_once_when_it_is_woken_and_survives_a_bug():

@@ -19,6 +19,7 @@ from neurocards.testing.world import (
     brought_to,
     taken_messages,
 )
+from neurocards_bot.housekeeping import Housekeeping, Kept
 from neurocards_bot.outbox_metrics import OutboxMetrics
 from neurocards_bot.reaper import Reaper
 
@@ -30,15 +31,17 @@ class Desk:
         self.clock = FakeClock()
         self.world = MemoryWorld(self.clock)
         self.reachable = True
+        outbox, metrics = MemoryOutbox(self.world.database), OutboxMetrics(CollectorRegistry())
         self.reaper = Reaper(
-            MemoryOutbox(self.world.database),
+            outbox,
             stream_created=MemoryBroker().stream_created,
             wake_relay=lambda: None,
             clock=self.clock,
-            metrics=OutboxMetrics(CollectorRegistry()),
+            metrics=metrics,
             every_s=3600.0,
             unseen_s=UNSEEN_S,
             tell_overdue=self._tell,
+            housekeeping=Housekeeping(outbox, metrics, Kept(drafts_s=3600.0, dialogues_s=3600.0)),
         )
 
     async def _tell(self, jobs: Sequence[OverdueJob]) -> Collection[UUID]:

@@ -85,6 +85,18 @@ class Outbox(OutboxMessages, Protocol):
         """Forget full buckets of senders, which say nothing; tell how many."""
         ...
 
+    async def forget_drafts(self, *, older_than_s: float, batch: int) -> int:
+        """Forget drafts that nobody has touched for so long, accepted or not; tell how many."""
+        ...
+
+    async def forget_dialogues(self, *, older_than_s: float, batch: int) -> int:
+        """Forget what was said in dialogues that nobody has touched for so long; tell how many."""
+        ...
+
+    async def stray_jobs(self, *, count_max: int) -> int:
+        """Count jobs that are in no partition of a month, up to a limit; there should be none."""
+        ...
+
 
 class Publisher(Protocol):
     async def publish(self, messages: Sequence[OutboxMessage]) -> Collection[int]:

@@ -133,6 +133,7 @@ class KeyRecord:
 
 @dataclass(slots=True)
 class DialogueRecord:
+    touched_at: datetime
     state: str | None = None
     data: dict[str, object] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -146,6 +147,7 @@ class MemoryDatabase:
         self.jobs: dict[UUID, JobRecord] = {}
         self.users: dict[int, UserRecord] = {}
         self.drafts: dict[UUID, Draft] = {}
+        self.drafts_touched: dict[UUID, datetime] = {}
         self.updates: dict[tuple[int, int], datetime] = {}
         self.buckets: dict[tuple[int, int], BucketRecord] = {}
         self.ledger: list[LedgerEntry] = []
@@ -158,6 +160,10 @@ class MemoryDatabase:
 
     def later(self, seconds: float) -> datetime:
         return self.clock.now() + timedelta(seconds=seconds)
+
+    def store_draft(self, draft: Draft) -> None:
+        self.drafts[draft.id] = draft
+        self.drafts_touched[draft.id] = self.clock.now()
 
     def announce(self, record: JobRecord) -> None:
         """Put a message for the job into the outbox."""

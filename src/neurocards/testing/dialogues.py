@@ -17,18 +17,18 @@ class MemoryDialogueStore:
         return self._of(key).state
 
     async def set_state(self, key: DialogueKey, state: str | None) -> None:
-        self._of(key).state = state
+        self._touched(key).state = state
 
     async def data(self, key: DialogueKey) -> Mapping[str, object]:
         return dict(self._of(key).data)
 
     async def set_data(self, key: DialogueKey, data: Mapping[str, object]) -> None:
-        self._of(key).data = dict(data)
+        self._touched(key).data = dict(data)
 
     async def update_data(
         self, key: DialogueKey, data: Mapping[str, object]
     ) -> Mapping[str, object]:
-        self._of(key).data |= data
+        self._touched(key).data |= data
         return await self.data(key)
 
     @asynccontextmanager
@@ -37,4 +37,10 @@ class MemoryDialogueStore:
             yield
 
     def _of(self, key: DialogueKey) -> DialogueRecord:
-        return self._database.dialogues.setdefault(key, DialogueRecord())
+        now = self._database.clock.now()
+        return self._database.dialogues.setdefault(key, DialogueRecord(now))
+
+    def _touched(self, key: DialogueKey) -> DialogueRecord:
+        dialogue = self._of(key)
+        dialogue.touched_at = self._database.clock.now()
+        return dialogue

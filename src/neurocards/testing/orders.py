@@ -88,7 +88,8 @@ class MemoryOrderStore:
         self._database.updates.setdefault((bot_id, update_id), self._database.clock.now())
 
     async def save_draft(self, draft: Draft) -> None:
-        self._database.drafts.setdefault(draft.id, draft)
+        if draft.id not in self._database.drafts:
+            self._database.store_draft(draft)
 
     async def draft(self, draft_id: UUID, *, tg_user_id: int) -> Draft | None:
         draft = self._database.drafts.get(draft_id)
@@ -114,7 +115,7 @@ class MemoryOrderStore:
             price_credits=draft.price_credits if price_credits is None else price_credits,
             caption=draft.caption if caption is None else caption,
         )
-        self._database.drafts[draft_id] = changed
+        self._database.store_draft(changed)
         return changed
 
     async def discard(self, draft_id: UUID, *, tg_user_id: int) -> bool:
@@ -137,7 +138,7 @@ class MemoryOrderStore:
         if user.balance < draft.price_credits:
             return _answer(AcceptOutcome.NO_CREDIT, draft, user)
         accepted = replace(draft, job_id=request.job_id, message_id=request.message_id)
-        self._database.drafts[draft.id] = accepted
+        self._database.store_draft(accepted)
         self._make_job(accepted, draft.template_id, request)
         await self.mark_applied(request.bot_id, request.update_id)
         return _answer(AcceptOutcome.CREATED, accepted, user)

@@ -121,6 +121,25 @@ class MemoryOutbox:
             del self._database.buckets[key]
         return len(past[:batch])
 
+    async def forget_drafts(self, *, older_than_s: float, batch: int) -> int:
+        oldest = self._database.clock.now() - timedelta(seconds=older_than_s)
+        touched = self._database.drafts_touched
+        old = [key for key in self._database.drafts if touched[key] < oldest][:batch]
+        for key in old:
+            del self._database.drafts[key]
+        return len(old)
+
+    async def forget_dialogues(self, *, older_than_s: float, batch: int) -> int:
+        oldest = self._database.clock.now() - timedelta(seconds=older_than_s)
+        dialogues = self._database.dialogues
+        old = [key for key, dialogue in dialogues.items() if dialogue.touched_at < oldest][:batch]
+        for key in old:
+            del dialogues[key]
+        return len(old)
+
+    async def stray_jobs(self, *, count_max: int) -> int:  # noqa: ARG002 - no partitions here
+        return 0
+
     async def depth(self) -> tuple[int, float]:
         """Tell how many messages wait; their age is not kept here."""
         return len(self._database.outbox), 0.0

@@ -10,6 +10,12 @@ UPDATE jobs SET
 -- name: move_updates
 UPDATE updates SET received_at = received_at - $1::interval;
 
+-- name: move_drafts
+UPDATE drafts SET created_at = created_at - $1::interval, updated_at = updated_at - $1::interval;
+
+-- name: move_dialogues
+UPDATE dialogues SET updated_at = updated_at - $1::interval;
+
 -- name: move_buckets
 UPDATE inbound_buckets SET full_at = full_at - $1::interval;
 

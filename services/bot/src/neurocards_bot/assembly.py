@@ -33,6 +33,7 @@ from neurocards.translations import Translations
 from neurocards_bot.accounts import Accounts
 from neurocards_bot.clock import SystemClock
 from neurocards_bot.dispatching import ALLOWED_UPDATES, build_dispatcher
+from neurocards_bot.housekeeping import Housekeeping
 from neurocards_bot.http.callbacks import CallbackReceiver
 from neurocards_bot.http.server import HttpServer, build_app
 from neurocards_bot.lifecycle import Helper, Source
@@ -191,6 +192,7 @@ def make_outbox_loops(
         every_s=timings.reaper_s,
         unseen_s=timings.unseen_s,
         tell_overdue=tell_overdue,
+        housekeeping=Housekeeping(outbox, counters, settings.keeping.kept),
     )
     stream.on_made(reaper.wake)
     queue.on_connected(reaper.wake)

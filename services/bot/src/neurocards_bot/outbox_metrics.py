@@ -35,8 +35,14 @@ class OutboxMetrics:
             ["duty"],
             registry=registry,
         )
-        self.updates_forgotten_total = Counter(
-            "neurocards_updates_forgotten_total",
-            "Remembered updates that were too old to come again",
+        self.forgotten_total = Counter(
+            "neurocards_forgotten_total",
+            "Rows that nobody needed any more: updates, buckets, drafts, dialogues",
+            ["what"],
+            registry=registry,
+        )
+        self.stray_jobs = Gauge(
+            "neurocards_jobs_default_partition_rows",
+            "Jobs in no partition of a month; any at all means that partitions were not made",
             registry=registry,
         )

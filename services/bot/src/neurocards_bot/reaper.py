@@ -1,11 +1,10 @@
 """The reaper: finds what would wait for ever, and puts it into the outbox.
 
 Due retries, jobs whose worker is gone, jobs whose message got lost, ended jobs whose users may not
-know, and all of them when the broker has lost its memory. Once a day it makes partitions, and
-forgets old updates and the buckets of senders who paused. Every replica runs one: rows are locked
-by one of them and a second message for a job is harmless. It changes no job but those that nobody
-began until their deadline: these are refunded, since workers may be at zero. Any other one a worker
-claims, or finds that there is nothing to do but to tell.
+know, and all of them when the broker has lost its memory. Once a day it keeps house as well. Every
+replica runs one: rows are locked by one of them and a second message for a job is harmless. It
+changes no job but those that nobody began until their deadline: these are refunded, since workers
+may be at zero. Any other one a worker claims, or finds that there is nothing to do but to tell.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ import structlog
 from neurocards.errors import NeurocardsError
 from neurocards.ports.clock import Clock
 from neurocards.ports.queue import Outbox, OverdueJob
+from neurocards_bot.housekeeping import Housekeeping
 from neurocards_bot.outbox_metrics import OutboxMetrics
 
 log = structlog.get_logger(__name__)
@@ -31,11 +31,8 @@ BATCH = 500
 BATCHES_PER_ROUND_MAX = 100
 HOUSEKEEPING_S = 24 * 3600.0
 HOUSEKEEPING_AGAIN_S = 600.0
-"""After a failure."""
-UPDATES_KEPT_S = 48 * 3600.0
-"""Telegram repeats an update for 24 hours at most."""
-UPDATES_BATCH = 1000
-BUCKETS_BATCH = 1000
+"""After a failure, or when not all of it was done."""
+STRAYS_COUNTED_MAX = 10_000
 STREAM_IS_NEW_S = 600.0
 OVERDUE_S = 30.0
 OVERDUE_GRACE_S = 60.0
@@ -100,8 +97,10 @@ class Reaper:
         every_s: float,
         unseen_s: float,
         tell_overdue: TellOverdue,
+        housekeeping: Housekeeping,
     ) -> None:
         self._outbox = outbox
+        self._housekeeping = housekeeping
         self._stream_created = stream_created
         self._wake_relay = wake_relay
         self._clock = clock
@@ -141,13 +140,17 @@ class Reaper:
         await self._did("untold", self._enqueue_untold)
         if seen.monotonic_s >= self._memory.overdue_due_s:
             await self._did("overdue", self._end_overdue)
+            await self._did("strays", self._count_strays)
             self._memory = replace(self._memory, overdue_due_s=seen.monotonic_s + OVERDUE_S)
         if decision.keep_house:
-            done = await self._did("partitions", self._make_partitions)
-            done = await self._did("updates", self._forget_updates) and done
-            done = await self._did("buckets", self._forget_buckets) and done
-            pause_s = HOUSEKEEPING_S if done else HOUSEKEEPING_AGAIN_S
+            pause_s = HOUSEKEEPING_S if await self._keep_house() else HOUSEKEEPING_AGAIN_S
             self._memory = replace(self._memory, housekeeping_due_s=seen.monotonic_s + pause_s)
+
+    async def _keep_house(self) -> bool:
+        done = True
+        for name, duty in self._housekeeping.duties().items():
+            done = await self._did(name, duty) and done
+        return done
 
     async def _gather(self) -> Observation:
         created: datetime | None = None
@@ -163,15 +166,16 @@ class Reaper:
         if seen.stream_created is not None:
             self._memory = replace(self._memory, stream_created=seen.stream_created)
 
-    async def _did(self, duty: str, work: Callable[[], Awaitable[None]]) -> bool:
+    async def _did(self, duty: str, work: Callable[[], Awaitable[bool | None]]) -> bool:
+        """Do a duty; False when it failed, or says itself that it is not done."""
         try:
-            await work()
+            done = await work()
         except NeurocardsError as error:
             log.warning("reaper.duty_failed", duty=duty, reason=str(error))
         except Exception:
             log.exception("reaper.bug", duty=duty)
         else:
-            return True
+            return done is not False
         self._metrics.reaper_failures_total.labels(duty).inc()
         return False
 
@@ -207,20 +211,8 @@ class Reaper:
             log.info("reaper.enqueued", count=count, reason=reason)
             self._wake_relay()
 
-    async def _make_partitions(self) -> None:
-        made = await self._outbox.ensure_partitions()
-        if made:
-            log.info("reaper.partitions_made", count=made)
-
-    async def _forget_updates(self) -> None:
-        while True:
-            count = await self._outbox.forget_updates(
-                older_than_s=UPDATES_KEPT_S, batch=UPDATES_BATCH
-            )
-            self._metrics.updates_forgotten_total.inc(count)
-            if count < UPDATES_BATCH:
-                return
-
-    async def _forget_buckets(self) -> None:
-        while await self._outbox.forget_inbound_buckets(batch=BUCKETS_BATCH) == BUCKETS_BATCH:
-            pass
+    async def _count_strays(self) -> None:
+        strays = await self._outbox.stray_jobs(count_max=STRAYS_COUNTED_MAX)
+        self._metrics.stray_jobs.set(strays)
+        if strays:
+            log.error("reaper.stray_jobs", count=strays)

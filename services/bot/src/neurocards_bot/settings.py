@@ -27,8 +27,12 @@ from neurocards.settings import (
     Timings,
     secret_values,
 )
+from neurocards_bot.housekeeping import Kept
 
 ADMIN_TOKEN_CHARACTERS_MIN = 16
+SECONDS_PER_DAY = 24 * 3600.0
+UPDATE_REPEATED_DAYS_MAX = 1.0
+"""Telegram may bring an update again for so long, and it must find what it has made before."""
 
 
 class Mode(StrEnum):
@@ -128,6 +132,22 @@ class Offer(Concern):
             raise ValueError(f"write it like 5=1,10=1,15=2 ({error})") from error
 
 
+class Keeping(Concern):
+    """How long things are kept that nobody touches any more; once a day the rest is forgotten."""
+
+    drafts_kept_days: float = Field(30.0, ge=UPDATE_REPEATED_DAYS_MAX)
+    """Orders that were put together; those that were accepted have become jobs, which stay."""
+    dialogues_kept_days: float = Field(30.0, ge=UPDATE_REPEATED_DAYS_MAX)
+    """Which order a dialogue is about."""
+
+    @property
+    def kept(self) -> Kept:
+        return Kept(
+            drafts_s=self.drafts_kept_days * SECONDS_PER_DAY,
+            dialogues_s=self.dialogues_kept_days * SECONDS_PER_DAY,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class BotSettings:
     mode: Mode
@@ -139,6 +159,7 @@ class BotSettings:
     broker: Broker
     timings: Timings
     telemetry: Telemetry
+    keeping: Keeping
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -151,6 +172,7 @@ class BotSettings:
             self.database,
             self.broker,
             self.telemetry,
+            self.keeping,
         )
 
 
@@ -161,6 +183,7 @@ def load() -> BotSettings:
     telegram, address = loader.read(Telegram), loader.read(PublicAddress)
     database, broker = loader.read(Database), loader.read(Broker)
     timings, telemetry = loader.read(Timings), loader.read(Telemetry)
+    keeping = loader.read(Keeping)
     if way is not None and way.mode is Mode.WEBHOOK:
         loader.require(
             address is None or address.public_base_url is not None,
@@ -174,10 +197,19 @@ def load() -> BotSettings:
     loader.finish()
     if not (way and intake and offer and telegram and address):
         raise ConfigurationError("the settings of the bot cannot be read")
-    if not (database and broker and timings and telemetry):
+    if not (database and broker and timings and telemetry and keeping):
         raise ConfigurationError("the settings of the platform cannot be read")
     return BotSettings(
-        way.mode, intake, offer, telegram, address, database, broker, timings, telemetry
+        mode=way.mode,
+        intake=intake,
+        offer=offer,
+        telegram=telegram,
+        address=address,
+        database=database,
+        broker=broker,
+        timings=timings,
+        telemetry=telemetry,
+        keeping=keeping,
     )
 
 

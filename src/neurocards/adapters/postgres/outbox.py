@@ -80,6 +80,16 @@ class PostgresOutbox:
     async def forget_inbound_buckets(self, *, batch: int) -> int:
         return await self._database.execute(self._statements["forget_inbound_buckets"], batch)
 
+    async def forget_drafts(self, *, older_than_s: float, batch: int) -> int:
+        return await self._database.execute(self._statements["forget_drafts"], older_than_s, batch)
+
+    async def forget_dialogues(self, *, older_than_s: float, batch: int) -> int:
+        statement = self._statements["forget_dialogues"]
+        return await self._database.execute(statement, older_than_s, batch)
+
+    async def stray_jobs(self, *, count_max: int) -> int:
+        return int(await self._database.value(self._statements["stray_jobs"], count_max))
+
     async def depth(self) -> tuple[int, float]:
         """Tell how many messages wait and how old the oldest is, in seconds."""
         row = await self._database.row(self._statements["outbox_depth"])

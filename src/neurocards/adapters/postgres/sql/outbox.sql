@@ -96,6 +96,27 @@ WITH past AS (
 )
 DELETE FROM inbound_buckets USING past WHERE inbound_buckets.ctid = past.ctid;
 
+-- name: forget_drafts
+-- Whoever presses a button of one that is gone reads that the menu is out of date. An accepted one
+-- goes as well: its job is what counts by then.
+WITH old AS (
+    SELECT ctid FROM drafts
+    WHERE created_at < now() - make_interval(secs => $1)
+        AND updated_at < now() - make_interval(secs => $1)
+    LIMIT $2
+)
+DELETE FROM drafts USING old WHERE drafts.ctid = old.ctid;
+
+-- name: forget_dialogues
+WITH old AS (
+    SELECT ctid FROM dialogues WHERE updated_at < now() - make_interval(secs => $1)
+    ORDER BY updated_at LIMIT $2
+)
+DELETE FROM dialogues USING old WHERE dialogues.ctid = old.ctid;
+
+-- name: stray_jobs
+SELECT count(*) FROM (SELECT FROM jobs_default LIMIT $1) AS strays;
+
 -- name: outbox_depth
 SELECT count(*) AS messages,
     coalesce(EXTRACT(epoch FROM now() - min(created_at)), 0)::double precision AS oldest_s
