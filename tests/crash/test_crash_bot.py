@@ -110,6 +110,8 @@ DEEDS: Mapping[str, Deed] = {
 }
 """What is done beside an order, where the plain way of one does not lead to the point."""
 NOT_VISITED = {
+    "hints.announce_surely": "the provider calls again, and the net of looks is below",
+    "orders.past_order": "a press that reads and comes again; what it makes is a draft",
     "inspector.cleaned": "a worker cleans photos, the bot looks at them",
     "telegram.editMessageReplyMarkup": "it takes the buttons from a page of old videos",
 }
