@@ -8,7 +8,7 @@ from dataclasses import dataclass
 LINKS = ("postgres", "nats", "telegram", "kie", "openai", "ingress")
 CALM_SHARE = 0.25
 """Of the time nothing new goes wrong, so that what recovers is seen too."""
-PAUSE_S = (0.5, 3.0)
+PAUSE_S = (0.3, 2.0)
 LONGEST_S = 6.0
 ORDERS_COME_UNTIL = 0.8
 """Of the run; what comes later could meet no fault."""

@@ -48,14 +48,14 @@ async def _workers_are_told_to_end(crash: CrashWorld, job_id: UUID) -> None:
     """Whichever of them has the job hands it over; then its render ends."""
     task_id = await _until_rendering(crash, job_id)
     for worker in list(crash.workers):
-        await worker.child.stop(timeout_s=30.0)
-    crash.keep_workers()
+        await worker.stop(timeout_s=30.0)
+    await crash.keep_workers()
     await crash.world.kie.control(f"/tasks/{task_id}/finish")
 
 
 async def _a_worker_is_started(crash: CrashWorld, job_id: UUID) -> None:
     await crash.end_worker()
-    crash.keep_workers()
+    await crash.keep_workers()
 
 
 STUCK = "A mug [sim:stuck]"
@@ -106,7 +106,7 @@ async def test_an_order_ends_as_it_should_although_its_worker_dies_at(
 ) -> None:
     """SIGKILL at the point, another worker goes on, and every invariant holds (S0-9 to S0-17)."""
     scenario = SCENARIOS.get(point.partition(":")[0], HAPPY)
-    crash.keep_workers()
+    await crash.keep_workers()
     crash.order.give(point)
     job_id = await crash.new_order(scenario.caption)
     if scenario.then is not None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,12 +16,12 @@ import httpx
 
 from neurocards.testing.crash import CrashOrder
 from neurocards_sandbox.embedded.folders import free_port
-from neurocards_sandbox.embedded.processes import ChildProcess
 from support import history, invariants
-from support.bot_process import BOT_ID, BotProcess, bot_environment, webhook_environment
-from support.crash_world import DEATH_WITHIN_S, END_WITHIN_S, ENTRY, LOOK_S, REST_WITHIN_S
+from support.bot_process import BOT_ID, bot_environment, webhook_environment
+from support.crash_world import DEATH_WITHIN_S, END_WITHIN_S, LOOK_S, REST_WITHIN_S
 from support.customer import Customer
 from support.invariants import Breach
+from support.nursery import Fork, Nursery
 from support.pictures import picture
 from support.worker_world import (
     CALLBACK_SECRET,
@@ -45,49 +43,41 @@ class CrashBotWorld:
         nats_url: str,
     ) -> None:
         self.world = world
-        self.order = CrashOrder(world.folder / "crash-order")
-        self._environment = environment
-        self._http_port = http_port
-        self._probes_port = free_port()
+        order_file = world.folder / "crash-order"
+        self.order = CrashOrder(order_file)
+        self.nursery = Nursery("bot", order_file=order_file, folder=world.folder)
+        self.url = f"http://127.0.0.1:{http_port}"
+        self._environment = {
+            "NEUROCARDS_HTTP_HOST": "127.0.0.1",
+            "NEUROCARDS_HTTP_PORT": str(http_port),
+            "NEUROCARDS_METRICS_HOST": "127.0.0.1",
+            "NEUROCARDS_METRICS_PORT": "0",
+            "NEUROCARDS_WELCOME_CREDITS": "20",
+            "NEUROCARDS_REAPER_S": "0.3",
+            **environment,
+        }
         self._nats_url = nats_url
         self._users = itertools.count(FIRST_USER_ID)
         self._known: set[Breach] = set()
         self.photo = picture(world.folder / "photo.jpg", size=(600, 800))
-        self.bot = self._start_bot()
-
-    def _start_bot(self) -> BotProcess:
-        child = ChildProcess(
-            "bot",
-            [sys.executable, str(ENTRY), "bot", str(self.world.folder / "crash-order")],
-            log_path=self.world.folder / "bot.log",
-            environment={
-                "PATH": os.environ["PATH"],
-                "NEUROCARDS_HTTP_HOST": "127.0.0.1",
-                "NEUROCARDS_HTTP_PORT": str(self._http_port),
-                "NEUROCARDS_METRICS_HOST": "127.0.0.1",
-                "NEUROCARDS_METRICS_PORT": str(self._probes_port),
-                "NEUROCARDS_WELCOME_CREDITS": "20",
-                "NEUROCARDS_REAPER_S": "0.3",
-                **self._environment,
-            },
-        )
-        return BotProcess(child, http_port=self._http_port, probes_port=self._probes_port)
+        self.bot: Fork | None = None
 
     async def watch(self) -> None:
-        """Start the bot again whenever it has died, until cancelled."""
+        """Start the bot, and again whenever it has died, until cancelled."""
         while True:
+            if self.bot is None or not self.bot.is_running:
+                self.bot = await self.nursery.spawn(self._environment, name="bot")
             await asyncio.sleep(LOOK_S)
-            if not self.bot.child.is_running:
-                self.bot = self._start_bot()
 
     async def restart_bot(self) -> None:
         """Tell it to end; it is started again by `watch`."""
-        await self.bot.child.stop(timeout_s=30.0)
+        assert self.bot is not None
+        await self.bot.stop(timeout_s=30.0)
 
     async def get(self, path: str) -> None:
         """Ask the bot's HTTP side something; no answer is one too."""
         try:
-            await self.world.http.get(f"{self.bot.url}{path}", timeout=5.0)
+            await self.world.http.get(f"{self.url}{path}", timeout=5.0)
         except httpx.HTTPError:
             await asyncio.sleep(LOOK_S)
 
@@ -159,7 +149,7 @@ class CrashBotWorld:
         except TimeoutError:
             new = found - self._known
             self._known |= new
-            return [*map(str, sorted(new)), self.bot.child.log_tail()[-3000:]]
+            return [*map(str, sorted(new)), self.bot.log_tail() if self.bot else ""]
         return []
 
     async def _found(self) -> set[Breach]:
@@ -205,12 +195,11 @@ async def crash_bot_world(
         crash = CrashBotWorld(
             world, environment=environment | addresses, http_port=http_port, nats_url=nats_url
         )
-        await crash.bot.until_ready()
-        await world.start_worker(**addresses)
         watching = asyncio.create_task(crash.watch())
         try:
+            await world.start_worker(**addresses)
             yield crash
         finally:
             watching.cancel()
             await asyncio.wait({watching})
-            await crash.bot.stop()
+            await crash.nursery.close()

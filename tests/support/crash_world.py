@@ -11,15 +11,15 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from neurocards.testing.crash import CrashOrder
 from support import history, invariants
 from support.history import Operation
 from support.invariants import Breach
-from support.worker_world import BOT_ID, WorkerProcess, WorkerWorld, worker_world
+from support.nursery import Fork, Nursery
+from support.worker_world import BOT_ID, WorkerWorld, worker_world
 
-ENTRY = Path(__file__).with_name("crash_entry.py")
 FIRST_USER_ID = 780_001
 WORKERS = 2
 DEATH_WITHIN_S = 40.0
@@ -37,25 +37,26 @@ WAITS = {
 class CrashWorld:
     def __init__(self, world: WorkerWorld, nats_url: str) -> None:
         self.world = world
-        self.order = CrashOrder(world.folder / "crash-order")
-        self.workers: list[WorkerProcess] = []
+        order_file = world.folder / "crash-order"
+        self.order = CrashOrder(order_file)
+        self.nursery = Nursery("worker", order_file=order_file, folder=world.folder)
+        self.workers: list[Fork] = []
         self._nats_url = nats_url
         self._users = itertools.count(FIRST_USER_ID)
         self._known: set[Breach] = set()
 
-    def keep_workers(self) -> None:
-        """Replace those who are dead; who is new need not be ready yet."""
-        self.workers = [worker for worker in self.workers if worker.child.is_running]
+    async def keep_workers(self) -> None:
+        """Replace those who are dead."""
+        self.workers = [worker for worker in self.workers if worker.is_running]
         while len(self.workers) < WORKERS:
-            self.workers.append(self._spawn_worker())
-
-    def _spawn_worker(self) -> WorkerProcess:
-        command = (str(ENTRY), "worker", str(self.world.folder / "crash-order"))
-        return self.world.spawn_worker(*command, **WAITS)
+            name = f"worker-{uuid4().hex[:6]}"
+            own = {"NEUROCARDS_METRICS_PORT": "0", "NEUROCARDS_POD_NAME": name}
+            environment = {**self.world.environment, **WAITS, **own}
+            self.workers.append(await self.nursery.spawn(environment, name=name))
 
     async def end_worker(self) -> None:
         """Tell a worker to end, as a roll-out does; wait until it has, by whatever it ends."""
-        await self.workers[0].child.stop(timeout_s=30.0)
+        await self.workers[0].stop(timeout_s=30.0)
 
     async def new_order(self, caption: str) -> UUID:
         """Accept an order of somebody new; the simulators count faults by the prompt's words."""
@@ -76,7 +77,7 @@ class CrashWorld:
         try:
             async with asyncio.timeout(END_WITHIN_S):
                 while True:
-                    self.keep_workers()
+                    await self.keep_workers()
                     status = str((await self.world.job(job_id))["status"])
                     if status in {"done", "failed", "cancelled"}:
                         return status
@@ -90,7 +91,7 @@ class CrashWorld:
         try:
             async with asyncio.timeout(REST_WITHIN_S):
                 while found - self._known:
-                    self.keep_workers()
+                    await self.keep_workers()
                     await asyncio.sleep(LOOK_S)
                     found = await self._found()
         except TimeoutError:
@@ -121,7 +122,7 @@ class CrashWorld:
     async def _story(self, job_id: UUID) -> str:
         log: list[Operation] = await history.operations(self.world.pool)
         lines = [str(one) for one in log if one.job_id == job_id]
-        logs = [worker.child.log_tail()[-1500:] for worker in self.workers]
+        logs = [worker.log_tail()[-1500:] for worker in self.workers]
         return "\n".join(lines + logs)
 
 
@@ -132,7 +133,8 @@ async def crash_world(
     async with worker_world(folder, database_url=database_url, nats_url=nats_url) as world:
         await history.install(world.pool)
         crash = CrashWorld(world, nats_url)
-        crash.keep_workers()
-        for worker in crash.workers:
-            await worker.until_ready(world.http)
-        yield crash
+        try:
+            await crash.keep_workers()
+            yield crash
+        finally:
+            await crash.nursery.close()

@@ -152,18 +152,11 @@ class WorkerWorld:
         reply = await self.telegram.send_file(user_id, "document", "photo.jpg", data)
         return str(reply.raise_for_status().json()["messages"][0]["media"]["file_id"])
 
-    async def start_worker(self, *program: str, **environment: str) -> WorkerProcess:
-        """Start the worker, or another `program` that is one, and wait until it is ready."""
-        worker = self.spawn_worker(*program, **environment)
-        await worker.until_ready(self.http)
-        return worker
-
-    def spawn_worker(self, *program: str, **environment: str) -> WorkerProcess:
-        """Start one without waiting for it."""
+    async def start_worker(self, **environment: str) -> WorkerProcess:
         number, port = uuid4().hex[:6], free_port()
         child = ChildProcess(
             "worker",
-            [sys.executable, *(program or ("-m", "neurocards_worker"))],
+            [sys.executable, "-m", "neurocards_worker"],
             log_path=self.folder / f"worker-{number}.log",
             environment={
                 **self.environment,
@@ -174,6 +167,7 @@ class WorkerWorld:
         )
         worker = WorkerProcess(child, f"http://127.0.0.1:{port}")
         self.stack.push_async_callback(child.stop, timeout_s=40.0)
+        await worker.until_ready(self.http)
         return worker
 
     async def job(self, job_id: UUID) -> asyncpg.Record:
