@@ -17,7 +17,8 @@ SCENE_CHARACTERS_MAX = 120
 DIRECTION_CHARACTERS_MAX = 1500
 
 _LANGUAGE_NAMES = {"ru": "Russian", "en": "English", "es": "Spanish", "de": "German"}
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
+# With those that turn the direction of the text, which make a line read as something else.
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _SPACES = re.compile(r"\s+")
 
 INSTRUCTIONS = (

@@ -37,12 +37,16 @@ class FakeScriptWriter:
 
     def __init__(self) -> None:
         self.errors: deque[ProviderError] = deque()
+        self.scripts: deque[Script] = deque()
+        """Answered first."""
         self.requests: list[tuple[Order, bytes]] = []
 
     async def write(self, order: Order, template: Template, photo: bytes) -> Script:
         self.requests.append((order, photo))
         if self.errors:
             raise self.errors.popleft()
+        if self.scripts:
+            return self.scripts.popleft()
         product = order.caption or "Product"
         return checked_script(
             title=product,

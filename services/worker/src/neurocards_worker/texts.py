@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 
 from neurocards.domain.buttons import cancel_job_data, order_again_data
 from neurocards.domain.failures import ClassifiedFailure, FailureClass, FailureSource
@@ -17,6 +18,7 @@ from neurocards.translations import Translations, gettext_noop
 from neurocards_worker.verdicts import PHOTO_FAULT_PREFIX
 
 _SECONDS_PER_MINUTE = 60
+_LINKABLE = re.compile(r"[@/#$]\w|\w[.:]\w|://|\d[\d ()-]{5,}\d")
 _STATES = {
     JobStatus.QUEUED: gettext_noop("In the queue"),
     JobStatus.SCRIPTING: gettext_noop("Writing the script"),
@@ -144,4 +146,8 @@ class WorkerTexts:
 
     def video_caption(self, job: Job) -> str:
         title = job.script.title if job.script is not None else ""
-        return f"🎬 <b>{html.escape(title)}</b>" if title else "🎬"
+        if not title:
+            return "🎬"
+        # Telegram makes links of bare addresses and names, but for what stands as code.
+        tag = "code" if _LINKABLE.search(title) else "b"
+        return f"🎬 <{tag}>{html.escape(title)}</{tag}>"
