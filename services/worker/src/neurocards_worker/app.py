@@ -33,6 +33,7 @@ from neurocards.telemetry.probes import Check, ProbeServer, Readiness
 from neurocards_worker.assembly import Assembly, Outside
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import SystemMoments
+from neurocards_worker.own_folder import OwnFolder
 from neurocards_worker.schema import SchemaCheck
 from neurocards_worker.settings import WorkerSettings
 from neurocards_worker.wakes import WAKE_SUBJECTS
@@ -47,6 +48,7 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
     registry = CollectorRegistry()
     common, metrics = CommonMetrics(registry), WorkerMetrics(registry)
     async with AsyncExitStack() as stack:
+        work_folder = stack.enter_context(OwnFolder(settings.work.work_folder))
         database = await stack.enter_async_context(
             open_database(
                 settings.database,
@@ -84,6 +86,7 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
             common=common,
             metrics=metrics,
             moments=SystemMoments(),
+            work_folder=work_folder,
         )
         schema = SchemaCheck(settings.database.dsn)
         readiness = Readiness(

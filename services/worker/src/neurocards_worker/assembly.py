@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from neurocards.adapters.kie.dialects import DIALECTS
 from neurocards.ports.jobs import JobStore, KeyStore, TemplateStore
@@ -71,8 +72,11 @@ class Assembly:
         metrics: WorkerMetrics,
         moments: Moments,
         wakes: Wakes | None = None,
+        work_folder: Path | None = None,
     ) -> None:
+        """`work_folder`: where this process alone puts files; without it, the configured one."""
         self._settings = settings
+        self._work_folder = work_folder or settings.work.work_folder
         self._outside = outside
         self._common = common
         self._metrics = metrics
@@ -181,7 +185,7 @@ class Assembly:
         )
 
     def _steps(self) -> Sequence[Step]:
-        outside, folder = self._outside, self._settings.work.work_folder
+        outside, folder = self._outside, self._work_folder
         photos = PhotoSource(outside.messenger, outside.inspector, work_folder=folder)
         return (
             ScriptStep(
