@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 
+import neurocards.ops.settings as ops
 import neurocards.settings as core
 import neurocards_bot.settings as bot
 import neurocards_worker.settings as worker
@@ -40,7 +41,8 @@ without one is an account of its own.
 
 
 def concerns() -> Iterator[tuple[str, type[core.Concern]]]:
-    for reader, module in (("bot and worker", core), ("bot", bot), ("worker", worker)):
+    readers = (("bot and worker", core), ("bot", bot), ("worker", worker), ("commands", ops))
+    for reader, module in readers:
         for value in vars(module).values():
             is_concern = isinstance(value, type) and issubclass(value, core.Concern)
             if is_concern and value is not core.Concern and value.__module__ == module.__name__:

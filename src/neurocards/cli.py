@@ -19,6 +19,7 @@ import typer
 import neurocards
 from neurocards.errors import ConfigurationError, NeurocardsError
 from neurocards.migrate import LOCK_TIMEOUT_S, Migrator, migrations_folder, read_migrations
+from neurocards.ops.cli import ops
 from neurocards.replay.cli import scaling
 from neurocards.settings import Database, Loader
 
@@ -149,6 +150,7 @@ def build() -> typer.Typer:
         """Neurocards: from a product photo in a chat to a marketing video."""
 
     app.add_typer(migrate, name="migrate")
+    app.add_typer(ops, name="ops")
     app.add_typer(scaling, name="scaling")
     for entry in sorted(entry_points(group=COMMANDS_GROUP), key=lambda entry: entry.name):
         command = entry.load()

@@ -21,6 +21,9 @@ WHERE id = $1;
 -- name: due_long_ago
 UPDATE jobs SET created_at = created_at - interval '1 hour', enqueued_at = now() - interval '1 hour';
 
+-- name: unsent_for_an_hour
+UPDATE outbox SET created_at = created_at - interval '1 hour';
+
 -- name: ops_changes_the_record
 UPDATE operations SET actor = 'somebody else';
 

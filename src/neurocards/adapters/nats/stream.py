@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,14 @@ class ApiError(QueueUnavailableError):
     def __init__(self, code: int, description: str) -> None:
         super().__init__(f"JetStream: {description} ({code})")
         self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDifferences:
+    """The settings that differ from the wanted ones; None: it is not there at all."""
+
+    stream: Mapping[str, Any] | None
+    consumer: Mapping[str, Any] | None
 
 
 class JobStream:
@@ -92,6 +101,18 @@ class JobStream:
         config = (info["config"] if info else {}) | changes
         request = {"stream_name": STREAM, "config": config}
         await self._call(f"CONSUMER.CREATE.{STREAM}.{name}.{wanted['filter_subject']}", request)
+
+    async def differences(self, pool: str) -> StreamDifferences:
+        """Tell what `ensure_consumer` would change, without changing it."""
+        stream = await self._find(f"STREAM.INFO.{STREAM}", STREAM_NOT_FOUND)
+        if stream is None:
+            return StreamDifferences(None, None)
+        name = consumer_name(pool)
+        consumer = await self._find(f"CONSUMER.INFO.{STREAM}.{name}", CONSUMER_NOT_FOUND)
+        return StreamDifferences(
+            _changes(stream["config"], self._wanted_stream()),
+            None if consumer is None else _changes(consumer["config"], self._wanted_consumer(pool)),
+        )
 
     async def backlog(self, pool: str) -> tuple[int, int]:
         """Tell how many messages of the pool wait, and how many workers hold."""
