@@ -64,7 +64,7 @@ def sweep(work_folder: Path) -> int:
         if folder.is_dir() and not folder.is_symlink() and _is_abandoned(folder):
             swept += 1
     if swept:
-        log.info("work_folder.swept", folders=swept)
+        log.info("folders.swept", count=swept)
     return swept
 
 
