@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
@@ -187,3 +189,22 @@ async def test_an_error_of_ours_is_not_called_an_outage(opened: Open):
         with pytest.raises(Exception, match="syntax error") as caught:
             await database.value(_statement("wrong"))
     assert not isinstance(caught.value, StoreUnavailableError)
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_connection_whose_end_is_on_its_way_is_an_outage_like_any_other(
+    opened: Open, pool: asyncpg.Pool, turns: int
+):
+    """Between the server's last word and the end of the stream a statement meets a strange state.
+
+    So many turns of the loop lie between what it heard and the statement.
+    """
+    async with opened(DB_POOL_SIZE=1) as database:
+        assert await database.value(_statement("one")) == 1
+        assert await pool.fetchval(load("pool")["end_connections"]) == 1
+        time.sleep(0.3)  # noqa: ASYNC251 - what comes meanwhile must wait in the socket
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        with contextlib.suppress(StoreUnavailableError):
+            await database.value(_statement("one"))
+        assert await database.value(_statement("one")) == 1

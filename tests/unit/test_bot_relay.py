@@ -210,6 +210,23 @@ def test_the_pause_after_a_look(last: Pass, failures: int, expected_s: float):
     assert pause_s(last, batch=10, poll_s=0.5, failures=failures) == pytest.approx(expected_s)
 
 
+async def test_a_figure_that_cannot_be_measured_does_not_end_the_relay(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """The end of the relay is the end of the bot, and orders would wait for its restart."""
+    desk = Desk()
+
+    async def broken() -> tuple[int, float]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(desk.outbox, "depth", broken)
+    async with running(desk.relay):
+        await desk.until(lambda: desk.outbox.looks == 1)
+        job_id = await accepted(desk.world)
+        desk.relay.wake()
+        await desk.until(lambda: desk.broker.job_ids == {job_id})
+
+
 async def test_a_relay_whose_looks_all_fail_says_so_until_one_succeeds():
     """One failed look is the restart of a broker; several are for somebody to know of."""
     desk = Desk()

@@ -135,7 +135,13 @@ class Relay:
         if time.monotonic() - self._measured_at < MEASURE_S:
             return
         self._measured_at = time.monotonic()
-        with contextlib.suppress(NeurocardsError):
+        try:
             rows, oldest_s = await self._outbox.depth()
-            self._metrics.rows.set(rows)
-            self._metrics.oldest_seconds.set(oldest_s)
+        except NeurocardsError:
+            return
+        except Exception:
+            # A figure is not worth the relay: what ends it ends the process.
+            log.exception("relay.bug")
+            return
+        self._metrics.rows.set(rows)
+        self._metrics.oldest_seconds.set(oldest_s)

@@ -40,6 +40,7 @@ _UNAVAILABLE = (
 )
 # asyncpg's own InterfaceError is a bug of the caller, but for these words.
 _CONNECTION_IS_GONE = ("connection is closed", "pool is clos", "connection was closed")
+_SAID_ITS_LAST_WORD = "cannot switch to state"
 
 
 class Session:
@@ -221,5 +222,11 @@ def _translated(what: str = "PostgreSQL is not available") -> Iterator[None]:
         raise StoreUnavailableError(f"{what}: {type(error).__name__}: {error}") from error
     except asyncpg.InterfaceError as error:
         if any(words in str(error) for words in _CONNECTION_IS_GONE):
+            raise StoreUnavailableError(f"{what}: {error}") from error
+        raise
+    except asyncpg.InternalClientError as error:
+        # The server has said its last word, and the end of the stream is not heard yet: the library
+        # takes the new statement for one within another.
+        if _SAID_ITS_LAST_WORD in str(error):
             raise StoreUnavailableError(f"{what}: {error}") from error
         raise
