@@ -32,6 +32,7 @@ class Ward:
             queue=lambda: self._fail("queue"),
             telegram=TelegramCheck({}, clock),
             relay=lambda: self._fail("relay"),
+            reaper=lambda: self._fail("reaper"),
         )
         self.readiness, checks = build_readiness(needs, version_needed=VERSION)
         health = Health(checks, clock, redact=Redactor([PASSWORD]))
@@ -61,14 +62,14 @@ async def test_all_is_well_with_a_time_and_every_component():
     ward = Ward()
     brief = await ward.client.get("/health")
     detailed = (await ward.detailed()).json()
-    names = {"database", "queue", "telegram", "keys", "relay"}
+    names = {"database", "queue", "telegram", "keys", "relay", "reaper"}
     assert (brief.status_code, brief.json()["status"]) == (200, "ok")
     assert brief.json()["timestamp"] == detailed["timestamp"] == START.timestamp()
     assert set(brief.json()["checks"]) == set(detailed["components"]) == names
     assert detailed["status"] == "healthy"
 
 
-@pytest.mark.parametrize("component", ["database", "queue", "relay", "keys"])
+@pytest.mark.parametrize("component", ["database", "queue", "relay", "reaper", "keys"])
 async def test_one_component_that_is_away_degrades_the_whole_and_is_named(component: str):
     """G-12: each in turn; the brief report tells the kind, the detailed one the words."""
     ward = Ward()

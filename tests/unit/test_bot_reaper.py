@@ -34,6 +34,7 @@ from neurocards_bot.reaper import (
     HOUSEKEEPING_S,
     OVERDUE_BATCH,
     Decision,
+    DutyFailedError,
     Memory,
     Observation,
     Reaper,
@@ -187,6 +188,23 @@ async def test_one_failed_duty_does_not_stop_the_others_and_is_done_again_soon()
     desk.clock.advance(HOUSEKEEPING_AGAIN_S + 1)
     await desk.reaper.round()
     assert desk.outbox.partitions_asked == 1
+
+
+async def test_a_duty_that_is_not_done_is_told_until_it_is_done_again():
+    """C-23: `/health` is degraded meanwhile; a broker that is away is no failure of a duty."""
+    desk = Desk()
+    desk.outbox.failing = frozenset({"due", "partitions"})
+    await desk.reaper.round()
+    with pytest.raises(DutyFailedError, match="due, partitions"):
+        await desk.reaper.check()
+    desk.outbox.failing = frozenset()
+    desk.broker.go_away()
+    await desk.reaper.round()
+    with pytest.raises(DutyFailedError, match=": partitions"):
+        await desk.reaper.check()
+    desk.clock.advance(HOUSEKEEPING_AGAIN_S + 1)
+    await desk.reaper.round()
+    await desk.reaper.check()
 
 
 async def test_partitions_are_made_at_the_start_and_then_daily():

@@ -184,7 +184,8 @@ class TestByPolling:
         assert 'database_query_seconds_count{query_name="user"}' in metrics
         assert health.status_code == 200
         assert health.json()["status"] == "ok"
-        assert set(health.json()["checks"]) == {"database", "queue", "telegram", "keys", "relay"}
+        parts = {"database", "queue", "telegram", "keys", "relay", "reaper"}
+        assert set(health.json()["checks"]) == parts
 
     @pytest.mark.usefixtures("bot")
     async def test_a_button_whose_message_was_deleted_is_answered(

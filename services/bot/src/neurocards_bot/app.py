@@ -68,6 +68,7 @@ async def run(settings: BotSettings, stop: asyncio.Event) -> None:
                 queue=queue.check,
                 telegram=TelegramCheck(bots, clock),
                 relay=relay.check,
+                reaper=reaper.check,
             ),
             version_needed=len(read_migrations(migrations_folder())),
         )

@@ -106,6 +106,7 @@ class Dependencies:
     queue: Callable[[], Awaitable[object]]
     telegram: TelegramCheck
     relay: Callable[[], Awaitable[None]]
+    reaper: Callable[[], Awaitable[None]]
 
 
 def build_readiness(needs: Dependencies, *, version_needed: int) -> tuple[Readiness, list[Check]]:
@@ -126,5 +127,6 @@ def build_readiness(needs: Dependencies, *, version_needed: int) -> tuple[Readin
         Check("telegram", needs.telegram.run, TELEGRAM_S_MAX),
         Check("keys", keys),
         Check("relay", needs.relay),
+        Check("reaper", needs.reaper),
     ]
     return Readiness([database]), [database, *others]

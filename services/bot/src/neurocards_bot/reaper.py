@@ -47,6 +47,10 @@ TellOverdue = Callable[[Sequence[OverdueJob]], Awaitable[Collection[UUID]]]
 """Tells the users of ended jobs, and which of them know now; it must not raise."""
 
 
+class DutyFailedError(NeurocardsError):
+    """Something that the reaper does for everybody is not being done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What the reaper knows from its earlier rounds."""
@@ -110,10 +114,16 @@ class Reaper:
         self._tell_overdue = tell_overdue
         self._woken = asyncio.Event()
         self._memory = Memory()
+        self._failing: set[str] = set()
 
     def wake(self) -> None:
         """Say that the broker may have lost its memory."""
         self._woken.set()
+
+    async def check(self) -> None:
+        """Raise DutyFailedError while a duty has failed and was not done again since."""
+        if self._failing:
+            raise DutyFailedError(f"not done: {', '.join(sorted(self._failing))}")
 
     async def run(self) -> None:
         """Look round until cancelled."""
@@ -175,7 +185,9 @@ class Reaper:
         except Exception:
             log.exception("reaper.bug", duty=duty)
         else:
+            self._failing.discard(duty)
             return done is not False
+        self._failing.add(duty)
         self._metrics.reaper_failures_total.labels(duty).inc()
         return False
 
