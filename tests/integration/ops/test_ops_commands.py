@@ -6,7 +6,7 @@ import json
 import tarfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
 from neurocards.testing.world import USER_ID, VIOLATION, accepted, brought_to, claimed
+from support.ops_command import Ops
 from support.postgres_world import PostgresWorld
 from support.statements import load
 
@@ -23,16 +24,6 @@ FIRST = KEYS[0].fingerprint
 CANARIES = ("canary-key", "canary-password", "Mug, 350 ml", str(USER_ID))
 
 
-class Ran(Protocol):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any: ...
-
-
-Ops = Callable[..., Ran]
 OnWorld = Callable[[Callable[[PostgresWorld], Awaitable[Any]]], Any]
 
 

@@ -7,34 +7,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from neurocards.adapters.nats.connection import NatsConnection
-from neurocards.adapters.nats.stream import JobStream
 from neurocards.domain.keys import parse_keys
-from neurocards.settings import Broker
-from neurocards.telemetry.metrics import CommonMetrics
 from neurocards.testing.world import accepted
+from support.job_stream import made_stream
+from support.ops_command import Ops, Ran
 from support.postgres_world import PostgresWorld
 from support.statements import load
 
-Ops = Callable[..., Any]
 OnWorld = Callable[[Callable[[PostgresWorld], Awaitable[Any]]], Any]
 KEYS = parse_keys({"KIE_API_KEY": "one"})
 
 
-def _make_stream(url: str, *, ack_wait_s: float) -> None:
-    async def make() -> None:
-        settings = Broker.model_validate({"nats_url": url})
-        metrics = CommonMetrics(CollectorRegistry())
-        async with NatsConnection(settings, name="tests", metrics=metrics) as connection:
-            stream = JobStream(connection, settings, ack_wait_s=ack_wait_s, metrics=metrics)
-            await stream.ensure_consumer("default")
-
-    asyncio.run(make())
-
-
-def _levels(ran: Any) -> dict[str, str]:
+def _levels(ran: Ran) -> dict[str, str]:
     """Give the worst level by subject."""
     worst: dict[str, str] = {}
     for row in ran.json["doctor"]:
@@ -47,7 +32,7 @@ def _levels(ran: Any) -> dict[str, str]:
 
 def test_a_healthy_house_is_ok_in_every_line(ops: Ops, on_world: OnWorld, nats_url: str):
     """S1-34, S1-42"""
-    _make_stream(nats_url, ack_wait_s=60)
+    asyncio.run(made_stream(nats_url))
     on_world(lambda world: world.keys.register(KEYS))
     ran = ops("doctor", "-o", "json")
     assert ran.code == 0
@@ -62,7 +47,7 @@ def test_a_healthy_house_is_ok_in_every_line(ops: Ops, on_world: OnWorld, nats_u
 
 
 def test_what_is_wrong_is_named_with_what_to_do(ops: Ops, on_world: OnWorld, nats_url: str):
-    _make_stream(nats_url, ack_wait_s=30)
+    asyncio.run(made_stream(nats_url, ack_wait_s=30))
 
     async def spoil(world: PostgresWorld) -> None:
         await world.keys.register(KEYS)

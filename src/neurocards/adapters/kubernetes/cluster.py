@@ -19,6 +19,8 @@ from neurocards.errors import NeurocardsError
 GROUP, VERSION, PLURAL = "neurocards.io", "v1alpha1", "neurocardsscalings"
 REQUEST_TIMEOUT_S = 10.0
 PODS_MAX = 500
+MERGE_PATCH = "application/merge-patch+json"
+"""Or the client takes the first of its list, which wants a list of operations."""
 OURS = "app.kubernetes.io/part-of=neurocards"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -167,12 +169,17 @@ class KubernetesCluster:
                 name,
                 {"spec": spec},
                 _request_timeout=REQUEST_TIMEOUT_S,
+                _content_type=MERGE_PATCH,
             )
 
     def _patch_deployment(self, name: str, patch: dict[str, Any]) -> None:
         with self._translated():
             self._apps.patch_namespaced_deployment(
-                name, self.namespace, patch, _request_timeout=REQUEST_TIMEOUT_S
+                name,
+                self.namespace,
+                patch,
+                _request_timeout=REQUEST_TIMEOUT_S,
+                _content_type=MERGE_PATCH,
             )
 
     @contextmanager
