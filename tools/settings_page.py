@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 import neurocards.ops.settings as ops
 import neurocards.settings as core
 import neurocards_bot.settings as bot
+import neurocards_operator.settings as operator
 import neurocards_worker.settings as worker
 
 PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "settings.md"
@@ -41,7 +42,10 @@ without one is an account of its own.
 
 
 def concerns() -> Iterator[tuple[str, type[core.Concern]]]:
-    readers = (("bot and worker", core), ("bot", bot), ("worker", worker), ("commands", ops))
+    readers = (
+        *(("bot and worker", core), ("bot", bot), ("worker", worker)),
+        *(("operator", operator), ("commands", ops)),
+    )
     for reader, module in readers:
         for value in vars(module).values():
             is_concern = isinstance(value, type) and issubclass(value, core.Concern)

@@ -1,0 +1,178 @@
+"""Where the database is, who migrates it when, and that its connections suffice."""
+
+from __future__ import annotations
+
+import yaml  # type: ignore[import-untyped]
+
+from support.chart import (
+    CLOUD_NATIVE_PG,
+    DEMO,
+    EXTERNAL,
+    FOLDER,
+    WEBHOOK,
+    Chart,
+    Rendered,
+    environment,
+    main_container,
+    merged,
+    value_of,
+)
+
+CLUSTER = merged(
+    EXTERNAL,
+    {
+        "database": {
+            "mode": "cnpg",
+            "users": {
+                name: {"existingSecret": ""} for name in ("bot", "worker", "operator", "migrate")
+            },
+        }
+    },
+)
+
+
+def migration(rendered: Rendered) -> dict[str, object]:
+    found = [one for one in rendered.kind("Job") if "-migration" in one["metadata"]["name"]]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_an_external_database_is_migrated_before_anything_else(chart: Chart) -> None:
+    """S2-14: a hook, so that a failed migration leaves the old release as it is."""
+    job = migration(chart.render(EXTERNAL))
+    metadata = job["metadata"]
+    assert isinstance(metadata, dict)
+    assert metadata["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+
+
+def test_a_database_of_the_release_is_migrated_beside_it(chart: Chart) -> None:
+    """A hook would wait for ever for a server that comes after it."""
+    for rendered in (chart.render(DEMO), chart.render(CLUSTER, api=[CLOUD_NATIVE_PG])):
+        job = migration(rendered)
+        metadata = job["metadata"]
+        assert isinstance(metadata, dict)
+        assert "annotations" not in metadata
+        # Another one for each revision: a Job cannot be changed.
+        assert metadata["name"] == "neurocards-migration-1"
+
+
+def test_a_hook_needs_nothing_that_comes_after_it(chart: Chart) -> None:
+    """The password of the migration, if it is a value, is a hook too, and an earlier one."""
+    values = {"database": {"users": {"migrate": {"existingSecret": "", "password": "secret"}}}}
+    rendered = chart.render(EXTERNAL, values)
+    secret = rendered.find("Secret", "neurocards-database-migrate")
+    job = migration(rendered)
+    metadata = job["metadata"]
+    assert isinstance(metadata, dict)
+    weights = [
+        int(one["annotations"]["helm.sh/hook-weight"]) for one in (secret["metadata"], metadata)
+    ]
+    assert weights == sorted(weights)
+    assert weights[0] < weights[1]
+    spec = job["spec"]
+    assert isinstance(spec, dict)
+    assert "serviceAccountName" not in spec["template"]["spec"]
+
+
+def test_each_process_has_a_login_of_its_own(chart: Chart) -> None:
+    """None is a superuser, and none knows the password of another."""
+    rendered = chart.render(DEMO)
+    seen = set()
+    for part in ("bot", "worker", "operator"):
+        container = main_container(rendered.find("Deployment", f"neurocards-{part}"))
+        secret = environment(container)["DB_PASS"]["valueFrom"]["secretKeyRef"]["name"]
+        seen.add((value_of(container, "DB_USER"), secret))
+    assert seen == {
+        (f"neurocards_{part}", f"neurocards-database-{part}")
+        for part in ("bot", "worker", "operator")
+    }
+
+
+def test_the_roles_of_a_cluster_exist_before_the_migration_grants(chart: Chart) -> None:
+    """CloudNativePG sets their passwords later; a missing role would be left without rights."""
+    cluster = chart.render(CLUSTER, api=[CLOUD_NATIVE_PG]).find("Cluster", "neurocards-postgres")
+    made = cluster["spec"]["bootstrap"]["initdb"]["postInitSQL"]
+    managed = {role["name"] for role in cluster["spec"]["managed"]["roles"]}
+    assert managed == {"neurocards_bot", "neurocards_worker", "neurocards_operator"}
+    assert {line.split()[2] for line in made} == managed
+    assert cluster["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_the_profiles_size_the_server_as_the_documents_do(chart_once: Chart) -> None:
+    """S2-38, S4-7..S4-10, C-22: rendered into the server's own configuration."""
+    expected = {
+        "values-production.yaml": {"shared_buffers": "2GB", "effective_cache_size": "6GB"},
+        "values-large.yaml": {
+            "shared_buffers": "8GB",
+            "effective_cache_size": "24GB",
+            "max_worker_processes": "8",
+            "max_parallel_workers_per_gather": "4",
+            "max_parallel_workers": "8",
+            "checkpoint_completion_target": "0.9",
+            "wal_buffers": "16MB",
+            "default_statistics_target": "100",
+            "maintenance_work_mem": "2GB",
+        },
+    }
+    layers: list[dict[str, object]] = [CLUSTER, WEBHOOK]
+    for name, parameters in expected.items():
+        layers.append(yaml.safe_load((FOLDER / name).read_text()))
+        cluster = chart_once.render(*layers, api=[CLOUD_NATIVE_PG]).find(
+            "Cluster", "neurocards-postgres"
+        )
+        assert parameters.items() <= cluster["spec"]["postgresql"]["parameters"].items()
+    assert cluster["spec"]["ephemeralVolumesSizeLimit"] == {"shm": "8Gi"}
+
+
+def test_the_demo_server_takes_the_same_settings(chart: Chart) -> None:
+    """As arguments; the number of connections comes from the same value as the check."""
+    values = {
+        "database": {
+            "parameters": {"shared_buffers": "64MB"},
+            "sharedMemory": "128Mi",
+            "maxConnections": 150,
+        }
+    }
+    server = chart.render(DEMO, values).find("StatefulSet", "neurocards-postgres")
+    arguments = main_container(server)["args"]
+    assert "max_connections=150" in arguments
+    assert "shared_buffers=64MB" in arguments
+    volumes = {one["name"]: one for one in server["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["shared-memory"]["emptyDir"] == {"medium": "Memory", "sizeLimit": "128Mi"}
+
+
+def test_behind_a_pooler_nothing_is_prepared(chart: Chart) -> None:
+    """A pooler hands another connection to every transaction."""
+    rendered = chart.render(EXTERNAL, {"database": {"preparedStatements": False}})
+    worker = main_container(rendered.find("Deployment", "neurocards-worker"))
+    assert value_of(worker, "NEUROCARDS_DB_STATEMENT_CACHE_SIZE") == "0"
+
+
+def test_maintenance_never_runs_twice_at_a_time(chart: Chart) -> None:
+    """S0-44, S0-46."""
+    rendered = chart.render(EXTERNAL)
+    for period in ("weekly", "monthly"):
+        job = rendered.find("CronJob", f"neurocards-maintenance-{period}")
+        assert job["spec"]["concurrencyPolicy"] == "Forbid"
+        pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        assert pod["containers"][0]["command"] == ["neurocards", "ops", "maintenance", period]
+
+
+def test_the_definition_is_there_first_and_brought_up_to_date(chart: Chart) -> None:
+    """Helm installs crds/ once; later versions are applied by a Job with rights for this one."""
+    rendered = chart.render(EXTERNAL)
+    assert rendered.find("CustomResourceDefinition", "neurocardsscalings.neurocards.io")
+    job = rendered.find("Job", "neurocards-crd-upgrade")
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-upgrade"
+    role = rendered.find("ClusterRole", "shop-neurocards-crd-upgrade")
+    assert role["rules"] == [
+        {
+            "apiGroups": ["apiextensions.k8s.io"],
+            "resources": ["customresourcedefinitions"],
+            "resourceNames": ["neurocardsscalings.neurocards.io"],
+            "verbs": ["get", "patch"],
+        }
+    ]
+    definition = rendered.find("ConfigMap", "neurocards-crd-upgrade")["data"]
+    written = yaml.safe_load(definition["neurocardsscaling.yaml"])
+    assert written == yaml.safe_load((FOLDER / "crds" / "neurocardsscaling.yaml").read_text())
