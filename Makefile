@@ -74,6 +74,7 @@ lint: $(STAMP) ## Check style, layers, dependencies, SQL and the rules of this t
 	$(BIN)/lint-imports
 	@for member in . $(MEMBERS); do (cd $$member && $(CURDIR)/$(BIN)/deptry --known-first-party neurocards_sandbox src) || exit 1; done
 	$(BIN)/vulture
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive --severity-level medium src services operator
 	$(BIN)/squawk migrations/*.up.sql
 	$(BIN)/python tools/translations.py --check
 	$(BIN)/python tools/settings_page.py --check
