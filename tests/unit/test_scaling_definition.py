@@ -50,6 +50,14 @@ def test_what_the_server_fills_in_is_what_the_reader_takes_by_itself():
     assert read_policy(filled) == read_policy(scaling()) == ScalingPolicy()
 
 
+def test_a_default_that_is_written_in_full_says_what_its_parts_say():
+    whole = {
+        path: node for path, node in NODES.items() if node.get("default") and "properties" in node
+    }
+    assert set(whole) == {"spec.replicas"}
+    assert all(node["default"] == defaults(node) for node in whole.values())
+
+
 @pytest.mark.parametrize("path", ["spec.slo", "spec.idle"])
 def test_a_rule_that_is_given_in_part_is_filled_in_as_the_reader_does(path: str):
     part = {"spec.slo": {"wait": "5s"}, "spec.idle": {"after": "1h"}}[path]
