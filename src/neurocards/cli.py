@@ -20,7 +20,7 @@ import neurocards
 from neurocards.errors import ConfigurationError, NeurocardsError
 from neurocards.migrate import LOCK_TIMEOUT_S, Migrator, migrations_folder, read_migrations
 from neurocards.ops.cli import ops
-from neurocards.replay.cli import scaling
+from neurocards.scaling_commands import scaling
 from neurocards.settings import Database, Loader
 
 COMMANDS_GROUP = "neurocards.commands"

@@ -1,10 +1,12 @@
-"""`neurocards scaling`: a policy tried on paper before a cluster sees it."""
+"""`neurocards scaling`: a policy tried on paper, and the decision that was made, explained."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,24 +19,35 @@ from neurocards.replay.contest import KEDA, Contest
 from neurocards.replay.figures import Figures, figures
 from neurocards.replay.fleet import Cluster
 from neurocards.replay.picture import picture
+from neurocards.replay.recorded import trace_of
 from neurocards.replay.table import sentences, table
 from neurocards.replay.trace import read_trace
 from neurocards.replay.traces import Shape, from_counts, invent, write_trace
+from neurocards.scaling_explanation import explain_object, explain_record
 from neurocards.scaling_policies import PolicyError, load_policy
+from neurocards.scaling_sources import last_decision, read_object, recorded_jobs
 
 BEGINS = "2026-01-05T00:00:00+00:00"
+DAY_S = 86_400.0
+EXIT_FAILED = 1
 
 scaling = typer.Typer(
     no_args_is_help=True,
-    help="Scaling policies: try them on recorded or invented traffic.",
+    help="Scaling: try policies on recorded or invented traffic, and ask why there are so many.",
     epilog="Example: neurocards scaling plan -f docs/policies/single.yaml --trace week.csv",
 )
+
+
+class Output(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+
 
 File = Annotated[
     Path, typer.Option("--file", "-f", help="A NeurocardsScaling object in YAML.", metavar="POLICY")
 ]
 TraceFile = Annotated[
-    Path, typer.Option(help="CSV with the header arrival_s,service_s.", metavar="TRACE")
+    Path | None, typer.Option(help="CSV with the header arrival_s,service_s.", metavar="TRACE")
 ]
 Against = Annotated[
     list[str] | None,
@@ -54,7 +67,14 @@ More = Annotated[list[str] | None, typer.Argument(metavar="[RIVAL]...", show_def
 def plan(
     *,
     file: File,
-    trace: TraceFile,
+    trace: TraceFile = None,
+    from_database: Annotated[
+        bool,
+        typer.Option("--from-database", help="Replay the jobs of the policy's pool instead."),
+    ] = False,
+    since_days: Annotated[
+        float, typer.Option(min=0.01, max=400, help="With --from-database: how far back.")
+    ] = 7.0,
     against: Against = None,
     more: More = None,
     service_s: Annotated[
@@ -66,18 +86,31 @@ def plan(
     ] = 30.0,
     seed: Annotated[int, typer.Option(help="Decides what chance does.")] = 1,
     begins: Annotated[
-        str, typer.Option(help="When the trace begins: schedules need a date.", metavar="TIME")
-    ] = BEGINS,
+        str | None,
+        typer.Option(
+            help=f"When the trace begins: schedules need a date. Recorded traffic has its own, "
+            f"else it is {BEGINS}.",
+            metavar="TIME",
+            show_default=False,
+        ),
+    ] = None,
     svg: Annotated[Path | None, typer.Option(help="Draw a picture.", metavar="OUT.svg")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Replay a trace with a policy and with rivals: what waits, and what it costs."""
+    if (trace is None) is not from_database:
+        raise typer.BadParameter("say either --trace TRACE or --from-database")
     policy = _policy(file)
+    if trace is None:
+        jobs = asyncio.run(recorded_jobs(policy.pool, since_s=since_days * DAY_S))
+        traffic, began = trace_of(jobs, service_s=service_s)
+    else:
+        traffic, began = read_trace(trace, service_s=service_s), _moment(BEGINS)
     contest = Contest(
         policy,
-        read_trace(trace, service_s=service_s),
+        traffic,
         Cluster(policy.jobs_per_replica, pod_start_s, kill_grace_s, seed),
-        _moment(begins),
+        began if begins is None else _moment(begins),
     )
     rivals = [*(against or []), *(more or [])] or [KEDA, CLAIRVOYANT]
     rivals = [name for part in rivals for name in part.split(",") if name]
@@ -91,6 +124,39 @@ def plan(
         typer.echo(json.dumps(_document(contest, all_figures, remarks), indent=2))
     else:
         typer.echo(_page(all_figures, remarks))
+
+
+@scaling.command(
+    epilog="Example: neurocards scaling explain workers -n shop | neurocards scaling explain "
+    "workers -n shop --database --output json"
+)
+def explain(
+    name: Annotated[str, typer.Argument(help="Of the NeurocardsScaling object.")],
+    *,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", "-n", help="The context's own by default."),
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Of the kubeconfig.")] = None,
+    database: Annotated[
+        bool,
+        typer.Option("--database", help="Ask the database for the last change instead."),
+    ] = False,
+    output: Annotated[Output, typer.Option("--output", "-o")] = Output.TABLE,
+) -> None:
+    """Tell why there are so many workers: the last decision, with every wish and limit."""
+    if database:
+        record = asyncio.run(last_decision(namespace or "default", name))
+        explanation = None if record is None else explain_record(record)
+    else:
+        explanation = explain_object(read_object(name, namespace=namespace, context=context))
+    if explanation is None:
+        typer.echo(f"no decision about {name} is known yet", err=True)
+        raise typer.Exit(EXIT_FAILED)
+    if output is Output.JSON:
+        typer.echo(json.dumps(explanation.as_json(), indent=2))
+    else:
+        typer.echo(explanation.as_text())
 
 
 @scaling.command("invent", epilog="Example: neurocards scaling invent week.csv --days 7 --seed 3")

@@ -18,6 +18,7 @@ from neurocards.adapters.postgres import (
 )
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import FILES, load
+from neurocards.adapters.postgres.traffic import PostgresTrafficRecord
 from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
@@ -132,6 +133,7 @@ async def _walk_through_scaling(database: Database) -> None:
     )
     await journal.record(decision)
     await journal.last("shop", "workers", limit=1)
+    await PostgresTrafficRecord(database).jobs("default", since_s=60, limit=1)
 
 
 async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> None:

@@ -88,12 +88,17 @@ class KubernetesCluster:
         self._apps = client.AppsV1Api()
         self._core = client.CoreV1Api()
 
-    def scaling(self, name: str) -> ScalingState:
-        """Read the state of a NeurocardsScaling object."""
+    def scaling_object(self, name: str) -> Mapping[str, Any]:
+        """Read a NeurocardsScaling object as the API server has it."""
         with self._translated():
             tree: Any = self._objects.get_namespaced_custom_object(
                 GROUP, VERSION, self.namespace, PLURAL, name, _request_timeout=REQUEST_TIMEOUT_S
             )
+        return dict(tree)
+
+    def scaling(self, name: str) -> ScalingState:
+        """Read the state of a NeurocardsScaling object."""
+        tree = self.scaling_object(name)
         spec, status = tree.get("spec", {}), tree.get("status", {})
         decision = status.get("decision", {})
         return ScalingState(

@@ -14,7 +14,7 @@ from importlib import resources
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 FILES = (
     *("dialogues", "jobs", "keys", "migrations", "operations", "orders", "outbox", "overviews"),
-    *("reports", "scaling", "templates"),
+    *("reports", "scaling", "templates", "traffic"),
 )
 
 
