@@ -24,7 +24,8 @@ CLUSTER = merged(
         "database": {
             "mode": "cnpg",
             "users": {
-                name: {"existingSecret": ""} for name in ("bot", "worker", "operator", "migrate")
+                name: {"existingSecret": ""}
+                for name in ("bot", "worker", "operator", "ops", "migrate")
             },
         }
     },
@@ -93,7 +94,7 @@ def test_the_roles_of_a_cluster_exist_before_the_migration_grants(chart: Chart) 
     cluster = chart.render(CLUSTER, api=[CLOUD_NATIVE_PG]).find("Cluster", "neurocards-postgres")
     made = cluster["spec"]["bootstrap"]["initdb"]["postInitSQL"]
     managed = {role["name"] for role in cluster["spec"]["managed"]["roles"]}
-    assert managed == {"neurocards_bot", "neurocards_worker", "neurocards_operator"}
+    assert managed == {f"neurocards_{name}" for name in ("bot", "worker", "operator", "ops")}
     assert {line.split()[2] for line in made} == managed
     assert cluster["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 

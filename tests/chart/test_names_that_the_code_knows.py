@@ -102,12 +102,7 @@ def test_the_roles_are_those_of_the_migrations() -> None:
     for path in (ROOT / "migrations").glob("*.up.sql"):
         granted |= set(re.findall(r"\bTO (neurocards_[a-z]+)\b", path.read_text()))
     users = yaml.safe_load((FOLDER / "values.yaml").read_text())["database"]["users"]
-    assert {"neurocards_bot", "neurocards_worker"} <= granted
-    assert {user["name"] for user in users.values()} >= granted & {
-        "neurocards_bot",
-        "neurocards_worker",
-        "neurocards_operator",
-    }
+    assert {user["name"] for user in users.values()} == granted | {"neurocards_migrate"}
 
 
 def test_every_value_is_in_the_schema_with_its_default(chart_once: Chart) -> None:

@@ -58,15 +58,16 @@ def test_what_is_not_named_neither_comes_in_nor_goes_out(chart: Chart) -> None:
 
 def test_every_pod_has_a_policy_of_its_own(chart: Chart) -> None:
     """A forgotten one could not do its work, or the policies would be switched off for it."""
-    rendered = chart.render(DEMO, POLICIES, {"worker": {"canary": {"enabled": True}}})
-    covered = set()
-    for one in rendered.kind("NetworkPolicy"):
-        for expression in one["spec"]["podSelector"].get("matchExpressions", []):
-            covered |= set(expression["values"])
-    components = {
-        pod["metadata"]["labels"]["app.kubernetes.io/component"] for _, pod in rendered.pods()
-    }
-    assert components <= covered
+    for values in (DEMO, EXTERNAL):
+        rendered = chart.render(values, POLICIES, {"worker": {"canary": {"enabled": True}}})
+        covered = set()
+        for one in rendered.kind("NetworkPolicy"):
+            for expression in one["spec"]["podSelector"].get("matchExpressions", []):
+                covered |= set(expression["values"])
+        components = {
+            pod["metadata"]["labels"]["app.kubernetes.io/component"] for _, pod in rendered.pods()
+        }
+        assert components <= covered
 
 
 def test_a_worker_reaches_the_outside_but_not_what_is_private(chart: Chart) -> None:

@@ -30,7 +30,7 @@ EXTERNAL: dict[str, Any] = {
         "external": {"host": "postgres.database"},
         "users": {
             name: {"existingSecret": f"database-{name}"}
-            for name in ("bot", "worker", "operator", "migrate")
+            for name in ("bot", "worker", "operator", "ops", "migrate")
         },
     },
 }

@@ -2,6 +2,7 @@
 CREATE ROLE :"bot_role" LOGIN PASSWORD :'bot_password';
 CREATE ROLE :"worker_role" LOGIN PASSWORD :'worker_password';
 CREATE ROLE :"operator_role" LOGIN PASSWORD :'operator_password';
+CREATE ROLE :"ops_role" LOGIN PASSWORD :'ops_password';
 CREATE ROLE :"migrate_role" LOGIN CREATEROLE PASSWORD :'migrate_password';
 ALTER DATABASE :"database" OWNER TO :"migrate_role";
 SELECT :'page_password' <> '' AS has_page \gset

@@ -39,7 +39,7 @@ at once, and each names its key. */}}
 {{- end -}}
 {{- if eq $databaseMode "external" -}}
 {{- range $name, $user := $v.database.users -}}
-{{- $used := or (and (eq $name "bot") $v.bot.enabled) (and (eq $name "worker") $v.worker.enabled) (and (eq $name "operator") $v.operator.enabled) (and (eq $name "migrate") (or $v.migrations.enabled $v.maintenance.enabled)) -}}
+{{- $used := or (and (eq $name "bot") $v.bot.enabled) (and (eq $name "worker") $v.worker.enabled) (and (eq $name "operator") $v.operator.enabled) (and (eq $name "migrate") $v.migrations.enabled) (and (eq $name "ops") $v.maintenance.enabled) -}}
 {{- if and $used (not $user.password) (not $user.existingSecret) -}}
 {{- $faults = append $faults (printf "database.users.%s.existingSecret: name the Secret with its password (or give database.users.%s.password)" $name $name) -}}
 {{- end -}}
