@@ -18,7 +18,6 @@ from prometheus_client import CollectorRegistry
 
 from neurocards.adapters.nats.connection import NatsConnection
 from neurocards.adapters.nats.consumer import NatsJobQueue
-from neurocards.adapters.nats.hints import NatsHints
 from neurocards.adapters.nats.publisher import NatsPublisher
 from neurocards.adapters.nats.stream import JobStream
 from neurocards.adapters.nats.subjects import STREAM, job_body
@@ -371,54 +370,6 @@ async def test_a_message_of_a_wiped_server_can_be_acknowledged_without_harm(
         delivery = await equipment.next()
         await administrator.jsm().delete_stream(STREAM)
         await delivery.ack()
-
-
-async def test_a_hint_listener_survives_a_restart_of_the_server(
-    nats_url: str, nats_server: Nats
-) -> None:
-    heard = asyncio.Event()
-    async with _equipped(nats_url) as equipment:
-        hints = NatsHints(equipment.connection)
-        async with hints.listening("wake.render.*", lambda _subject, _payload: heard.set()):
-            await nats_server.restart()
-            async with asyncio.timeout(BOUND_S):
-                while not heard.is_set():
-                    await hints.announce("wake.render.0190")
-                    await asyncio.sleep(0.05)
-
-
-async def test_a_hint_that_must_be_taken_is_refused_while_the_server_is_away(
-    nats_url: str, nats_server: Nats
-) -> None:
-    """Whoever told us something can then be asked to tell it again."""
-    async with _equipped(nats_url) as equipment:
-        hints = NatsHints(equipment.connection)
-        await hints.announce_surely("wake.render.0190", b"task")
-        await nats_server.stop()
-        try:
-            with pytest.raises(QueueUnavailableError):
-                await hints.announce_surely("wake.render.0190", b"task")
-        finally:
-            await nats_server.start()
-
-
-async def test_a_listener_that_began_without_a_server_hears_later(
-    nats_url: str, nats_server: Nats
-) -> None:
-    heard = asyncio.Event()
-    await nats_server.stop()
-    try:
-        async with _equipped(nats_url) as equipment:
-            hints = NatsHints(equipment.connection)
-            async with hints.listening("wake.*.*", lambda _subject, _payload: heard.set()):
-                await hints.announce("wake.render.lost")
-                await nats_server.start()
-                async with asyncio.timeout(BOUND_S):
-                    while not heard.is_set():
-                        await hints.announce("wake.render.0190")
-                        await asyncio.sleep(0.05)
-    finally:
-        await nats_server.start()
 
 
 async def test_many_jobs_on_few_slots_come_once_each_through_a_restart(
