@@ -12,6 +12,7 @@ from neurocards.domain.keys import (
     WAITS_FOR_KEY_REASONS,
     AllBlocked,
     KeyTaken,
+    KeyUsable,
     WindowFull,
     parse_keys,
 )
@@ -132,6 +133,22 @@ async def test_when_all_keys_are_blocked_the_earliest_end_is_told(world: World):
     assert isinstance(first.until, datetime)
     assert isinstance(later.until, datetime)
     assert (later.until - first.until).total_seconds() > 80_000
+
+
+async def test_a_healthy_key_is_named_without_being_taken(world: World):
+    await world.keys.register(KEYS[:2])
+    await world.keys.block(FINGERPRINTS[0], for_s=3600, reason="rate_limit")
+    for _ in range(3):
+        assert await world.keys.usable(FINGERPRINTS[:2]) == KeyUsable(FINGERPRINTS[1])
+    answer = await world.keys.take(FINGERPRINTS[1:2], window_s=WINDOW_S, limit=1)
+    assert answer == KeyTaken(FINGERPRINTS[1])
+    full = await world.keys.usable(FINGERPRINTS[:2])
+    assert full == KeyUsable(FINGERPRINTS[1])
+    await world.keys.block(FINGERPRINTS[1], for_s=60, reason="rate_limit")
+    blocked = await world.keys.usable(FINGERPRINTS[:2])
+    assert isinstance(blocked, AllBlocked)
+    assert blocked == await world.keys.take(FINGERPRINTS[:2], window_s=WINDOW_S, limit=20)
+    assert await world.keys.usable([]) == AllBlocked(None)
 
 
 async def test_a_shorter_block_never_shortens_a_longer_one(world: World):

@@ -50,6 +50,13 @@ class KeyTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyUsable:
+    """The key is healthy; it was not taken."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class WindowFull:
     """Every healthy key has used up its window; try again after `wait_ms`. Not worth a word."""
 

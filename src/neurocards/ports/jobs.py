@@ -10,7 +10,7 @@ from uuid import UUID
 
 from neurocards.domain.failures import ClassifiedFailure
 from neurocards.domain.jobs import Fence, Job, JobStatus, ProviderTask
-from neurocards.domain.keys import KeyAnswer, ProviderKey
+from neurocards.domain.keys import AllBlocked, KeyAnswer, KeyUsable, ProviderKey
 from neurocards.domain.orders import Template
 from neurocards.domain.script import Script
 
@@ -156,6 +156,10 @@ class KeyStore(Protocol):
     async def take(
         self, fingerprints: Collection[str], *, window_s: float, limit: int
     ) -> KeyAnswer: ...
+
+    async def usable(self, fingerprints: Collection[str]) -> KeyUsable | AllBlocked:
+        """Name a healthy key without taking it: for requests that no window counts."""
+        ...
 
     async def block(self, fingerprint: str, *, for_s: float, reason: str) -> None:
         """Let a key rest, and with it all keys of its account but for a key that is not known."""

@@ -14,6 +14,7 @@ from neurocards.domain.keys import (
     AllBlocked,
     KeyAnswer,
     KeyTaken,
+    KeyUsable,
     ProviderKey,
     WindowFull,
 )
@@ -70,6 +71,18 @@ class MemoryKeyStore:
                 sorted(self._takes(key.account))[-limit] + window for key in healthy.values()
             )
             return WindowFull(max(1, math.ceil((opens_at - now).total_seconds() * 1000)))
+        return AllBlocked(
+            min((key.blocked_until for key in known.values() if key.blocked_until), default=None)
+        )
+
+    async def usable(self, fingerprints: Collection[str]) -> KeyUsable | AllBlocked:
+        now = self._database.clock.now()
+        known = {f: self._database.keys[f] for f in fingerprints if f in self._database.keys}
+        healthy = [
+            f for f, key in known.items() if key.blocked_until is None or key.blocked_until <= now
+        ]
+        if healthy:
+            return KeyUsable(min(healthy, key=lambda f: (known[f].last_turn, f)))
         return AllBlocked(
             min((key.blocked_until for key in known.values() if key.blocked_until), default=None)
         )

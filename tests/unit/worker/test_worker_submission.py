@@ -296,6 +296,36 @@ async def test_the_successor_of_a_worker_that_died_while_ordering_finds_the_orde
     assert len(bench.provider.created) == 1
 
 
+async def test_a_key_is_taken_after_the_upload_since_a_slow_one_would_move_orders_together(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    """The provider sees the orders as far apart as the keys were taken."""
+    upload, taken_before_uploads = bench.provider.upload, []
+
+    async def slow(*args: Any, **named: Any) -> str:
+        taken_before_uploads.append(sum(map(len, bench.world.database.takes.values())))
+        bench.clock.advance(9)
+        return await upload(*args, **named)
+
+    monkeypatch.setattr(bench.provider, "upload", slow)
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert taken_before_uploads == [0]
+    assert sum(map(len, bench.world.database.takes.values())) == 1
+
+
+async def test_without_a_healthy_key_no_photo_is_brought_to_the_provider(bench: WorkerBench):
+    await bench.assembly.gate.register()
+    await bench.world.keys.block(fingerprint("key-1"), for_s=3600, reason="billing")
+
+    record = await bench.carry(await bench.accept())
+
+    assert (record.status, record.postponed_reason) == (JobStatus.QUEUED, "keys_blocked")
+    assert (record.tries, bench.provider.uploads) == (0, {})
+
+
 async def test_a_full_window_is_waited_for_without_a_word(bench: WorkerBench):
     keys = bench.world.keys
     for _ in range(20):

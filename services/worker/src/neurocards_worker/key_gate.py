@@ -93,6 +93,17 @@ class KeyGate:
             log.warning("key.store_away", reason=str(error))
             return Snooze(STORE_AWAY_S, STORE_AWAY_REASON)
 
+    async def usable(self) -> ProviderKey | Snooze:
+        """Name a healthy key for what the provider does not count, or tell when to come back."""
+        try:
+            answer = await self._store.usable(tuple(self._keys))
+        except StoreUnavailableError as error:
+            log.warning("key.store_away", reason=str(error))
+            return Snooze(STORE_AWAY_S, STORE_AWAY_REASON)
+        if isinstance(answer, AllBlocked):
+            return self._parked(answer.until)
+        return self._keys[answer.fingerprint]
+
     async def _taken(self) -> ProviderKey | Snooze:
         until = self._moments.monotonic() + self._wait_s_max
         async with self._turn:

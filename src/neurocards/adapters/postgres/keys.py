@@ -12,6 +12,7 @@ from neurocards.domain.keys import (
     AllBlocked,
     KeyAnswer,
     KeyTaken,
+    KeyUsable,
     ProviderKey,
     WindowFull,
 )
@@ -47,6 +48,14 @@ class PostgresKeyStore:
         if row["wait_ms"] is not None:
             return WindowFull(row["wait_ms"])
         return AllBlocked(row["blocked_until"])
+
+    async def usable(self, fingerprints: Collection[str]) -> KeyUsable | AllBlocked:
+        row = await self._database.row(self._statements["usable_key"], list(fingerprints))
+        if row is None:
+            return AllBlocked(until=None)
+        if row["blocked_until"] is not None:
+            return AllBlocked(row["blocked_until"])
+        return KeyUsable(row["fingerprint"])
 
     async def block(self, fingerprint: str, *, for_s: float, reason: str) -> None:
         whole_account = reason != UNAUTHORIZED_REASON

@@ -116,9 +116,10 @@ class Operations:
 
     async def tidy_up(self) -> int:
         """VACUUM and ANALYZE every table that this login may; tell how many."""
-        commands = await self._database.rows(self._statements["tidy_up"])
+        tidy_up = self._statements["tidy_up"]
+        commands = await self._database.rows(tidy_up)
         for (command,) in commands:
-            await self._database.execute(Statement("vacuum", command))
+            await self._database.execute(Statement(tidy_up.name, command))
         return len(commands)
 
     async def _row(self, name: str, *values: Any) -> Mapping[str, Any]:

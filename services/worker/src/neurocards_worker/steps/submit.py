@@ -132,22 +132,32 @@ class SubmitStep:
     async def _order(self, run: Run, order: _Order) -> Outcome | None:
         if self._moments.now() >= run.job.deadline_at:
             return GiveUp(deadline_passed(run.job))
+        if order.image_url is None:
+            return await self._upload(run, order)
         key = await self._gate.take()
         if isinstance(key, Snooze):
-            if order.refusal is not None and key.reason == ALL_BLOCKED_REASON:
-                return GiveUp(order.refusal)
-            return replace(key, new_task=order.refused)
+            return _without_key(order, key)
+        async with run.uninterrupted:
+            return await self._create(run, order, key, order.image_url)
+
+    async def _upload(self, run: Run, order: _Order) -> Outcome | None:
+        """Bring the photo to the provider, which counts no upload, before a key is taken.
+
+        A key counts from the moment it is taken. Were slow uploads to come after that, the orders
+        of two windows could reach the provider within one.
+        """
+        key = await self._gate.usable()
+        if isinstance(key, Snooze):
+            return _without_key(order, key)
         try:
-            if order.image_url is None:
-                photo = await self._photos.cleaned(run)
-                name = f"{run.job.id}-{run.job.attempt}.jpg"
-                order.image_url = await self._provider.upload(key, photo, file_name=name)
+            photo = await self._photos.cleaned(run)
+            name = f"{run.job.id}-{run.job.attempt}.jpg"
+            order.image_url = await self._provider.upload(key, photo, file_name=name)
         except PhotoUnusableError as error:
             return self._trouble.outcome(photo_failure(error), run.job, new_task=order.refused)
         except ProviderError as error:
             return await self._refused(run, order, key, error)
-        async with run.uninterrupted:
-            return await self._create(run, order, key, order.image_url)
+        return None
 
     async def _create(
         self, run: Run, order: _Order, key: ProviderKey, image_url: str
@@ -261,6 +271,12 @@ class _Order:
     def doubt(self) -> None:
         self.in_doubt = True
         self.counted = self.refused = False
+
+
+def _without_key(order: _Order, snooze: Snooze) -> Outcome:
+    if order.refusal is not None and snooze.reason == ALL_BLOCKED_REASON:
+        return GiveUp(order.refusal)
+    return replace(snooze, new_task=order.refused)
 
 
 def _has_task(run: Run) -> bool:

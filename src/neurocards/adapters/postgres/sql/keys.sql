@@ -14,6 +14,14 @@ FROM take_provider_key($1, make_interval(secs => $2), $3);
 SELECT fingerprint, CASE WHEN blocked_until > now() THEN coalesce(reason, 'unknown') END AS rests_for
 FROM provider_keys WHERE fingerprint = ANY ($1::text[]);
 
+-- name: usable_key
+-- The healthy one that was taken longest ago, or the one whose rest ends first.
+SELECT fingerprint, CASE WHEN blocked_until > now() THEN blocked_until END AS blocked_until
+FROM provider_keys WHERE fingerprint = ANY ($1::text[])
+ORDER BY CASE WHEN blocked_until > now() THEN blocked_until END NULLS FIRST,
+    last_taken_at NULLS FIRST, fingerprint
+LIMIT 1;
+
 -- name: block_key
 -- With $4 all keys of the account: the provider counts its orders and credits together.
 UPDATE provider_keys SET
