@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright, expect
 
+from neurocards.domain.scaling_policy import ScalingPolicy
+from neurocards.scaling_policies import load_policy
 from neurocards_sandbox.demo.options import DemoOptions
+from neurocards_sandbox.demo.session import DEMO_POLICY
 from neurocards_sandbox.demo.stack import DemoStack
 from support.product_photo import product_photo
 
@@ -34,11 +38,21 @@ expect.set_options(timeout=WAIT_MS)
 
 @asynccontextmanager
 async def demo_page(
-    tmp_path: Path, *, language: str = "en", render_s: float = 6.0, script: str = ""
+    tmp_path: Path,
+    *,
+    language: str = "en",
+    render_s: float = 6.0,
+    script: str = "",
+    policy: ScalingPolicy | None = None,
 ) -> AsyncIterator[tuple[DemoStack, BrowserContext, Page]]:
     """A running demo and its page in a browser; a script error of the page fails the test."""
     options = DemoOptions(
-        data_dir=tmp_path / "data", port=0, render_s=render_s, height_max=480, cached_renders=True
+        data_dir=tmp_path / "data",
+        port=0,
+        render_s=render_s,
+        height_max=480,
+        cached_renders=True,
+        policy=policy,
     )
     errors: list[str] = []
     async with DemoStack(options, lambda _words: None) as stack, async_playwright() as playwright:
@@ -115,6 +129,30 @@ async def test_a_visitor_gets_a_playing_video_of_his_photo(tmp_path: Path):
         await expect(page.locator(".step.past")).to_have_count(7)
         await expect(page.locator(".script li").first).not_to_be_empty()
         await expect(page.locator(".job-facts")).to_contain_text("1:1")
+
+
+async def test_a_crowd_of_orders_starts_workers_and_the_page_says_why(tmp_path: Path):
+    """One press, sixty orders through the bot: the queue grows, workers start, a reason stands."""
+    policy = load_policy(DEMO_POLICY)
+    async with demo_page(tmp_path, render_s=20.0, policy=policy) as (stack, _, page):
+        watching = asyncio.create_task(stack.watch())
+        await page.click("#workers-tab")
+        workers = page.locator("[data-gauge=workers]")
+        await expect(workers).to_have_attribute("data-value", "1")
+        await expect(page.locator(".reason")).to_contain_text("the base of the policy")
+
+        await page.click("#crowd-button")
+        await expect(page.locator("#crowd-button")).to_be_disabled()
+        await expect(workers).to_have_attribute("data-value", "4", timeout=VIDEO_WAIT_MS)
+        await expect(page.locator(".reason")).to_contain_text(re.compile("Objective|ReplicasMax"))
+        await expect(page.locator(".crowd-hint")).to_contain_text("of 60")
+        await page.locator("#scaling summary").click()
+        await expect(page.locator(".wish", has_text="ReplicasMax")).to_contain_text("4 at most")
+        await page.focus("#workers-tab")
+        await page.keyboard.press("ArrowLeft")
+        await expect(page.locator("#panel-body")).to_be_visible()
+        watching.cancel()
+        await asyncio.wait({watching})
 
 
 async def test_what_is_no_picture_is_answered_in_words(tmp_path: Path):

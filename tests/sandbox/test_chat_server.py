@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from neurocards_sandbox.chat.app import create_app
 from neurocards_sandbox.telegram.app import create_app as create_telegram
@@ -26,6 +28,39 @@ async def page() -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(transport=transport, base_url="http://page") as client,
     ):
         yield client
+
+
+class OneCrowd:
+    """A view of scaling whose crowd never ends."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, str]] = []
+
+    def shown(self) -> dict[str, Any]:
+        return {"scaling": None, "crowd": None}
+
+    def send_crowd(self, visitor_id: int, language: str) -> bool:
+        self.asked.append((visitor_id, language))
+        return len(self.asked) == 1
+
+
+async def test_one_crowd_at_a_time_can_be_sent():
+    """A second one is refused while the first still orders, and nonsense is refused at once."""
+    view = OneCrowd()
+    app = create_app(telegram=Starlette(), bot_id=42, jobs=None, scaling=view)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
+        order = {"user_id": 700000001, "language": "en"}
+        for wrong in ("", "[]", '{"user_id": 1}', '{"user_id": true, "language": 3}'):
+            assert (await client.post("/api/crowd", content=wrong)).status_code == 400
+        foreign = await client.post(
+            "/api/crowd", json=order, headers={"Sec-Fetch-Site": "cross-site"}
+        )
+        assert foreign.status_code == 403
+        assert (await client.post("/api/crowd", json=order)).status_code == 202
+        assert (await client.post("/api/crowd", json=order)).status_code == 409
+        assert view.asked == [(700000001, "en")] * 2
+        assert (await client.get("/api/page")).json()["is_scaling_shown"]
 
 
 async def test_a_visitor_can_write_and_read_in_his_chat(page: httpx.AsyncClient):
@@ -107,5 +142,9 @@ async def test_the_page_comes_with_a_strict_policy(page: httpx.AsyncClient, path
 
 async def test_without_a_database_the_page_says_that_it_shows_no_jobs(page: httpx.AsyncClient):
     """The simulators alone serve the chat as well."""
-    assert (await page.get("/api/page")).json() == {"bot_id": 42, "are_jobs_shown": False}
+    assert (await page.get("/api/page")).json() == {
+        "bot_id": 42,
+        "are_jobs_shown": False,
+        "is_scaling_shown": False,
+    }
     assert (await page.get("/api/jobs?user_id=1")).status_code == 400

@@ -292,6 +292,18 @@ async def test_a_task_renders_the_uploaded_photo_once_or_for_each_task() -> None
                 assert _boxes(videos[0])[-1] == "free"
 
 
+async def test_an_order_exactly_like_an_earlier_one_may_get_its_film() -> None:
+    """The same photo, words, length and format are drawn once; other words are drawn anew."""
+    settings = {"render": True, "alike_renders_linked": True, "height_max": 240}
+    async with kie_simulator(None, **settings) as kie:
+        url = await kie.upload(_halves())
+        prompts = (PROMPT, PROMPT, PROMPT.replace("1. ", "1. Really "))
+        tasks = [await kie.created(prompt, image_urls=[url]) for prompt in prompts]
+        videos = [await kie.video(await kie.ended(task_id)) for task_id in tasks]
+        assert (await kie.look("/counters"))["renders"] == 2
+        assert videos[0] == videos[1] != videos[2]
+
+
 async def test_a_padded_video_is_still_whole(tmp_path: Path) -> None:
     async with kie_simulator() as kie:
         path = tmp_path / "video.mp4"

@@ -43,6 +43,10 @@ def demo(
     real_time: Annotated[
         bool, typer.Option("--real-time", help="A render takes 5 minutes instead of 15 s.")
     ] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="A NeurocardsScaling object (YAML) to scale the workers by."),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Make one video and end.")] = False,
     photo: Annotated[Path | None, typer.Option(help="With --once: the photo.")] = None,
     template: Annotated[str | None, typer.Option(help="With --once: the style.")] = None,
@@ -59,6 +63,7 @@ def demo(
 
     PostgreSQL, NATS, the bot and the worker are real; Telegram, KIE and OpenAI are simulated. With
     --once it makes one video of one photo instead and ends: exit code 0, 1 (failed) or 2 (usage).
+    Workers start and stop as --policy says, by the decision that the Kubernetes operator makes.
     """
     from neurocards_sandbox.demo import session  # noqa: PLC0415
     from neurocards_sandbox.demo.options import DEMO_RENDER_S, REAL_RENDER_S, DemoOptions  # noqa: PLC0415
@@ -74,9 +79,11 @@ def demo(
     if not once:
         if photo is not None or as_json:
             raise typer.BadParameter("--photo and --json belong to --once")
-        raise typer.Exit(session.run_demo(options))
+        raise typer.Exit(session.run_demo(options, policy))
     if photo is None:
         raise typer.BadParameter("--once needs --photo FILE")
+    if policy is not None:
+        raise typer.BadParameter("--policy has no meaning with --once: one order, one worker")
     wish = Wish(
         photo=photo,
         template=template,

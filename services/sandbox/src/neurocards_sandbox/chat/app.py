@@ -24,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from neurocards_sandbox.chat.jobs import JobReader
+from neurocards_sandbox.chat.scaling import ScalingView, scaling_routes
 
 log = structlog.get_logger(__name__)
 
@@ -84,11 +85,25 @@ class VisitorGate:
         await self._telegram({**scope, "root_path": "", "app_root_path": ""}, receive, send)
 
 
-def create_app(*, telegram: ASGIApp, bot_id: int, jobs: JobReader | None) -> Starlette:
-    """Give the page for the chats with one bot; without `jobs` it cannot tell about orders."""
+def create_app(
+    *,
+    telegram: ASGIApp,
+    bot_id: int,
+    jobs: JobReader | None,
+    scaling: ScalingView | None = None,
+) -> Starlette:
+    """Give the page for the chats with one bot.
+
+    Without `jobs` it cannot tell about orders, without `scaling` not about workers.
+    """
 
     async def page_facts(_: Request) -> JSONResponse:
-        return JSONResponse({"bot_id": bot_id, "are_jobs_shown": jobs is not None})
+        facts = {
+            "bot_id": bot_id,
+            "are_jobs_shown": jobs is not None,
+            "is_scaling_shown": scaling is not None,
+        }
+        return JSONResponse(facts)
 
     async def visitor_jobs(request: Request) -> JSONResponse:
         user_id = request.query_params.get("user_id", "")
@@ -106,6 +121,7 @@ def create_app(*, telegram: ASGIApp, bot_id: int, jobs: JobReader | None) -> Sta
         routes=[
             Route("/api/page", page_facts),
             Route("/api/jobs", visitor_jobs),
+            *(scaling_routes(scaling) if scaling else ()),
             Mount("/sim", VisitorGate(telegram)),
             Mount("/", StaticFiles(directory=page, html=True)),
         ],

@@ -23,6 +23,8 @@ LOOPBACK = "127.0.0.1"
 PUBLIC_BASE_URL = "https://neurocards.localhost"
 """What Telegram and KIE are told; the simulators route it to the bot as an ingress would."""
 DATABASE = "neurocards"
+KIE_CREATES_PER_WINDOW = 20
+KIE_WINDOW_S = 10.0
 
 Environment = dict[str, str]
 
@@ -50,7 +52,7 @@ class Addresses:
 
     @classmethod
     def pick(cls, options: DemoOptions) -> Self:
-        page, telegram, kie, openai, bot, probe, *workers = free_ports(6 + options.workers)
+        page, telegram, kie, openai, bot, probe, *workers = free_ports(6 + options.workers_max)
         return cls(options.port or page, telegram, kie, openai, bot, probe, tuple(workers))
 
 
@@ -77,12 +79,31 @@ class Plan:
         return self.options.data_dir.absolute() / "work"
 
     @property
+    def scaling_file(self) -> Path:
+        """Where the scaler shows what it sees and decides, for the page."""
+        return self.work_folder / "scaling.json"
+
+    @property
+    def creates_per_window(self) -> int:
+        """The createTask calls that the simulated provider allows within its window."""
+        return round(KIE_CREATES_PER_WINDOW * self.options.limit_factor)
+
+    @property
+    def operator_url(self) -> str:
+        return self.database_url("neurocards_operator", self.secrets.operator_password)
+
+    @property
     def migrate_url(self) -> str:
         return self.database_url("neurocards_migrate", self.secrets.migrate_password)
 
     @property
     def page_database_url(self) -> str:
         return self.database_url("neurocards_page", self.secrets.page_password)
+
+
+def pod_name(number: int) -> str:
+    """Give the name under which a worker leases its jobs."""
+    return f"demo-worker-{number + 1}"
 
 
 def migrate_environment(plan: Plan) -> Environment:
@@ -100,7 +121,7 @@ def bot_environment(plan: Plan) -> Environment:
         "NEUROCARDS_HTTP_PORT": str(addresses.bot),
         "NEUROCARDS_METRICS_PORT": str(addresses.bot_probe),
         "NEUROCARDS_WELCOME_CREDITS": str(plan.options.welcome_credits),
-        "NEUROCARDS_WORKERS_CONFIGURED": str(plan.options.workers),
+        "NEUROCARDS_WORKERS_CONFIGURED": str(plan.options.workers_max),
         "NEUROCARDS_POD_NAME": "demo-bot",
     }
 
@@ -109,17 +130,17 @@ def worker_environment(plan: Plan, number: int) -> Environment:
     secrets, addresses = plan.secrets, plan.addresses
     return _common(plan) | {
         "NEUROCARDS_DATABASE_URL": plan.database_url("neurocards_worker", secrets.worker_password),
-        "WORKER_CONCURRENCY": str(plan.options.jobs_per_worker),
+        "WORKER_CONCURRENCY": str(plan.options.worker_concurrency),
         "KIE_API_KEY": secrets.kie_key,
         "NEUROCARDS_KIE_API_URL": local(addresses.kie),
         "NEUROCARDS_KIE_UPLOAD_URL": local(addresses.kie),
         "NEUROCARDS_KIE_TRUSTED_ORIGINS": local(addresses.kie),
-        "NEUROCARDS_KIE_CREATES_PER_WINDOW": str(round(20 * plan.options.limit_factor)),
+        "NEUROCARDS_KIE_CREATES_PER_WINDOW": str(plan.creates_per_window),
         "OPENAI_API_KEY": secrets.openai_key,
         "OPENAI_BASE_URL": f"{local(addresses.openai)}/v1",
         "NEUROCARDS_WORK_FOLDER": str(plan.work_folder),
         "NEUROCARDS_METRICS_PORT": str(addresses.worker_probes[number]),
-        "NEUROCARDS_POD_NAME": f"demo-worker-{number + 1}",
+        "NEUROCARDS_POD_NAME": pod_name(number),
     }
 
 
@@ -141,8 +162,11 @@ def sandbox_environment(plan: Plan) -> Environment:
         "TIME_FACTOR": str(options.time_factor),
         "LIMIT_FACTOR": str(options.limit_factor),
         "CACHED_RENDERS": str(options.cached_renders),
+        "ALIKE_RENDERS_LINKED": str(options.alike_renders_linked),
         "HEIGHT_MAX": str(options.height_max),
     }
+    if options.policy is not None:
+        values["SCALING_FILE"] = str(plan.scaling_file)
     return _base() | {f"NEUROCARDS_{name}": value for name, value in values.items()}
 
 

@@ -1,4 +1,4 @@
-"""The bot, the workers and the simulators as child processes that are watched and restarted."""
+"""Programs of ours as child processes that are watched and restarted."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ class ManagedChild:
         tail = self.process.log_tail().splitlines()[-_TAIL_LINES:] if self.process else []
         return "\n".join([f"the {self.name} {what} (log: {self.log_path})", *_indented(tail)])
 
-    async def stop(self) -> None:
+    async def stop(self, *, timeout_s: float = STOP_TIMEOUT_S) -> None:
         if self.process is not None:
-            await self.process.stop(timeout_s=STOP_TIMEOUT_S)
+            await self.process.stop(timeout_s=timeout_s)
 
     def may_restart(self) -> bool:
         now = time.monotonic()
@@ -99,8 +99,7 @@ async def watch(children: list[ManagedChild], report: Report) -> None:
         for child in children:
             if child.is_running:
                 continue
-            code = child.process.exit_code if child.process else None
-            report(child.words(f"has died ({_exit_words(code)})"))
+            report(child.words(f"has died ({exit_words(child)})"))
             if not child.may_restart():
                 raise DemoError(f"the {child.name} died too often; see {child.log_path}")
             await asyncio.sleep(min(4.0, 0.25 * 2 ** len(child.restarts)))
@@ -122,7 +121,9 @@ async def until_success(child: ChildProcess, *, timeout_s: float) -> None:
         raise DemoError(str(error)) from error
 
 
-def _exit_words(code: int | None) -> str:
+def exit_words(child: ManagedChild) -> str:
+    """Name the signal or the exit code that a process ended with."""
+    code = child.process.exit_code if child.process else None
     if code is not None and code < 0:
         return signal.Signals(-code).name
     return f"exit code {code}"

@@ -38,6 +38,7 @@ class DemoSecrets:
     migrate_password: str = field(default_factory=_token, repr=False)
     bot_password: str = field(default_factory=_token, repr=False)
     worker_password: str = field(default_factory=_token, repr=False)
+    operator_password: str = field(default_factory=_token, repr=False)
     page_password: str = field(default_factory=_token, repr=False)
 
     @property

@@ -40,6 +40,7 @@ async def open_logins(server: PostgresServer, plan: Plan) -> None:
     logins = {
         "neurocards_bot": secrets.bot_password,
         "neurocards_worker": secrets.worker_password,
+        "neurocards_operator": secrets.operator_password,
         "neurocards_page": secrets.page_password,
     }
     connection = await asyncpg.connect(server.url(DATABASE), timeout=CONNECT_TIMEOUT_S)

@@ -23,6 +23,8 @@ from neurocards.settings import Concern, Loader
 from neurocards_sandbox import kie, openai
 from neurocards_sandbox.chat.app import create_app as create_page
 from neurocards_sandbox.chat.jobs import JobReader
+from neurocards_sandbox.demo.crowd import Crowd
+from neurocards_sandbox.demo.scaling_desk import ScalingDesk
 from neurocards_sandbox.kie import KieSandboxSettings
 from neurocards_sandbox.openai import OpenAiSandboxSettings
 from neurocards_sandbox.telegram import app as telegram
@@ -61,6 +63,9 @@ class SandboxSettings(Concern):
     time_factor: float = 1.0
     limit_factor: float = 1.0
     cached_renders: bool = False
+    alike_renders_linked: bool = False
+    scaling_file: Path | None = None
+    """Where the demo's scaler tells the page what it sees and decides."""
     height_max: int = 1280
 
 
@@ -82,6 +87,7 @@ def _kie_settings(settings: SandboxSettings) -> KieSandboxSettings:
         time_factor=settings.time_factor,
         limit_factor=settings.limit_factor,
         cached_renders=settings.cached_renders,
+        alike_renders_linked=settings.alike_renders_linked,
         height_max=settings.height_max,
     )
 
@@ -127,7 +133,12 @@ async def run(settings: SandboxSettings, ended: asyncio.Event) -> None:
         if settings.database_url is not None:
             reader = JobReader(settings.database_url.get_secret_value())
             jobs = await stack.enter_async_context(reader)
-        page = create_page(telegram=telegram_app, bot_id=bot.id, jobs=jobs)
+        desk = None
+        if settings.scaling_file is not None:
+            crowd = Crowd(f"http://{host}:{settings.telegram_port}", bot_id=bot.id)
+            stack.push_async_callback(crowd.close)
+            desk = ScalingDesk(settings.scaling_file, crowd)
+        page = create_page(telegram=telegram_app, bot_id=bot.id, jobs=jobs, scaling=desk)
         await serve(plain_server(page), settings.page_host, settings.page_port)
         await ended.wait()
         # The streams of open pages would never end by themselves.

@@ -15,6 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from neurocards.domain.scaling_policy import ScalingPolicy
+from neurocards.scaling_policies import PolicyError, load_policy
 from neurocards_sandbox.demo.errors import DemoError, UsageError
 from neurocards_sandbox.demo.once import OnceResult, order_once
 from neurocards_sandbox.demo.options import DemoOptions
@@ -25,6 +29,8 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+DEMO_POLICY = Path(__file__).with_name("policy.yaml")
+WORKERS_MAX = 16
 
 
 class Console:
@@ -56,21 +62,39 @@ async def ended_by_signals() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def run_demo(options: DemoOptions) -> int:
+def run_demo(options: DemoOptions, policy_file: Path | None = None) -> int:
     """Serve the page until a signal; give the exit code."""
     console = Console()
     try:
+        scaled = replace(options, policy=_policy(policy_file))
         require_page_port(options.host, options.port)
-        return asyncio.run(_serve(options, console))
+        return asyncio.run(_serve(scaled, console))
+    except UsageError as error:
+        console.plain(str(error))
+        return EXIT_USAGE
     except DemoError as error:
         console.plain(f"\n{error}")
         return EXIT_FAILED
+
+
+def _policy(path: Path | None) -> ScalingPolicy:
+    """Read what the workers are scaled by; UsageError for what this machine should not try."""
+    try:
+        policy = load_policy(path or DEMO_POLICY)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except PolicyError as error:
+        raise UsageError(f"{path} is no policy:\n{error}") from error
+    if DemoOptions(data_dir=Path(), policy=policy).workers_max > WORKERS_MAX:
+        raise UsageError(f"{path} allows more than the {WORKERS_MAX} workers of a demo")
+    return policy
 
 
 async def _serve(options: DemoOptions, console: Console) -> int:
     console.plain(f"Neurocards demo, data in {options.data_dir}")
     async with ended_by_signals() as ended, contextlib.AsyncExitStack() as exit_stack:
         stack = DemoStack(options, console)
+        exit_stack.enter_context(_logging_into(stack.folder.logs / "scaler.log"))
         starting = asyncio.ensure_future(exit_stack.enter_async_context(stack))
         if not await _unless_ended(starting, ended):
             console.plain("ended before it had started")
@@ -82,6 +106,25 @@ async def _serve(options: DemoOptions, console: Console) -> int:
         console("ending: bot and worker first, then simulators, NATS and PostgreSQL")
     console("everything has ended; the data stay for the next time")
     return EXIT_OK
+
+
+@contextmanager
+def _logging_into(path: Path) -> Iterator[None]:
+    """Keep what the scaler's adapters log out of the terminal."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.JSONRenderer(),
+            ],
+            logger_factory=structlog.WriteLoggerFactory(file),
+        )
+        try:
+            yield
+        finally:
+            structlog.reset_defaults()
 
 
 async def _unless_ended(work: asyncio.Future[Any], ended: asyncio.Event) -> bool:

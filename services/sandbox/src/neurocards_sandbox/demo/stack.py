@@ -24,7 +24,9 @@ from neurocards_sandbox.demo.children import (
 from neurocards_sandbox.demo.data_folder import DataFolder
 from neurocards_sandbox.demo.database import open_logins, prepare_database
 from neurocards_sandbox.demo.errors import DemoError
+from neurocards_sandbox.demo.fleet import WorkerFleet
 from neurocards_sandbox.demo.options import DemoOptions
+from neurocards_sandbox.demo.scaling import LocalScaler, scaling
 from neurocards_sandbox.embedded import EmbeddedServerError, NatsServer, PostgresServer
 from neurocards_sandbox.embedded.processes import ChildProcess
 
@@ -47,7 +49,8 @@ class DemoStack:
         self.nats = NatsServer(self.folder.path / "nats")
         self.sandbox: ManagedChild
         self.bot: ManagedChild
-        self.workers: list[ManagedChild] = []
+        self.fleet = WorkerFleet(self._worker, report)
+        self.scaler: LocalScaler | None = None
 
     @property
     def page_url(self) -> str:
@@ -107,14 +110,16 @@ class DemoStack:
         await _all_of(self._migrate(), self.sandbox.start())
         self._report("the schema is up to date, the simulators and the page run")
         self.bot = self._bot()
-        self.workers = [self._worker(number) for number in range(self._options.workers)]
         self._exit.push_async_callback(self._stop_bot_and_workers)
-        await _all_of(self.bot.start(), *(worker.start() for worker in self.workers))
+        await _all_of(self.bot.start(), self.fleet.begin(self._options.workers_at_start))
         mode = "polling" if self._options.polling else "webhook"
         self._report(f"the bot ({mode}) and the worker run")
+        if self._options.policy is not None:
+            connected = scaling(self._options.policy, self.fleet, self.plan, self._report)
+            self.scaler = await self._exit.enter_async_context(connected)
 
     async def _stop_bot_and_workers(self) -> None:
-        await asyncio.gather(self.bot.stop(), *(worker.stop() for worker in self.workers))
+        await asyncio.gather(self.bot.stop(), self.fleet.stop())
 
     async def _migrate(self) -> None:
         await prepare_database(self.postgres, self.plan)
@@ -129,9 +134,14 @@ class DemoStack:
         await open_logins(self.postgres, self.plan)
 
     async def watch(self) -> None:
-        """Restart what dies, until cancelled; DemoError when the demo cannot go on."""
-        children = [self.sandbox, self.bot, *self.workers]
-        await _all_of(watch(children, self._report), self._watch_servers())
+        """Restart what dies and scale the workers, until cancelled.
+
+        DemoError when the demo cannot go on.
+        """
+        work = [watch([self.sandbox, self.bot], self._report), self.fleet.watch()]
+        if self.scaler is not None:
+            work.append(self.scaler.run())
+        await _all_of(*work, self._watch_servers())
 
     async def _watch_servers(self) -> None:
         servers: dict[str, PostgresServer | NatsServer]
@@ -161,7 +171,7 @@ class DemoStack:
         )
 
     def _worker(self, number: int) -> ManagedChild:
-        suffix = f"-{number + 1}" if self._options.workers > 1 else ""
+        suffix = f"-{number + 1}" if self._options.workers_max > 1 else ""
         return ManagedChild(
             f"worker{suffix}",
             "neurocards_worker",

@@ -75,6 +75,8 @@ class KieSandboxSettings:
     """False serves one tiny real mp4 for every task."""
     cached_renders: bool = False
     """Render once per photo, length and ratio; the captions are those of the first prompt."""
+    alike_renders_linked: bool = False
+    """Drawing is repeatable: an order exactly like an earlier one may get the film of that one."""
     height_max: int = 1280
     """Pixels of the longer side; 640 makes a demo quick."""
     frames_per_s: int = 24

@@ -1,4 +1,4 @@
-"""Hands out finished videos: rendered one by one, once per photo, or one for all.
+"""Hands out finished videos: rendered one by one, once per order or photo, or one for all.
 
 Bounded: a few renders at once, each with a time limit. Invariant: what it gives exists and is a
 whole mp4; two tasks that share a file are still served different sizes (`padding`), since a
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
+from collections import OrderedDict
 from pathlib import Path
 
 from neurocards_sandbox.kie.rendering.production import RenderOrder, RenderQuality, produce
@@ -18,6 +19,8 @@ from neurocards_sandbox.kie.settings import KieSandboxSettings
 CANNED_NAME = "canned.mp4"
 SHARED_PREFIX = "shared-"
 PADDING_BYTES_MAX = 4_096
+ALIKE_MAX = 256
+"""Orders whose films are known by what was ordered."""
 _CANNED = RenderOrder(photo=None, captions=(), seconds=2, aspect_ratio="16:9")
 
 
@@ -26,6 +29,7 @@ class Renderer:
         self._folder = folder
         self._render = settings.render
         self._cached = settings.cached_renders
+        self._linked = settings.alike_renders_linked
         self._slots = asyncio.Semaphore(settings.renders_at_once)
         self._quality = RenderQuality(
             settings.height_max,
@@ -34,6 +38,7 @@ class Renderer:
             settings.render_timeout_s,
         )
         self._shared: dict[str, asyncio.Future[None]] = {}
+        self._alike: OrderedDict[str, asyncio.Future[str]] = OrderedDict()
         self.renders = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -59,6 +64,34 @@ class Renderer:
             await self._once(name, order, self._quality)
             return name
         name = f"{task_id}.mp4"
+        if self._linked and await self._link(name, order):
+            return name
+        await self._produce(name, order, self._quality)
+        return name
+
+    async def _link(self, name: str, order: RenderOrder) -> bool:
+        """Give the film of an equal order this name too; False if there is none any more."""
+        key = _fingerprint(order, *order.captions)
+        film = self._alike.get(key)
+        if film is None:
+            while len(self._alike) >= ALIKE_MAX:
+                self._alike.popitem(last=False)
+            film = self._alike[key] = asyncio.ensure_future(self._first(name, order))
+            film.add_done_callback(lambda done: self._forget_failed(key, done))
+        first = await asyncio.shield(film)
+        try:
+            if first != name:
+                (self._folder / name).hardlink_to(self._folder / first)
+        except FileNotFoundError:
+            self._alike.pop(key, None)
+            return False
+        return True
+
+    def _forget_failed(self, key: str, film: asyncio.Future[str]) -> None:
+        if film.cancelled() or film.exception() is not None:
+            self._alike.pop(key, None)
+
+    async def _first(self, name: str, order: RenderOrder) -> str:
         await self._produce(name, order, self._quality)
         return name
 
@@ -88,7 +121,7 @@ def padding(task_id: str) -> bytes:
     return size.to_bytes(4, "big") + b"free" + bytes(size - 8)
 
 
-def _fingerprint(order: RenderOrder) -> str:
+def _fingerprint(order: RenderOrder, *captions: str) -> str:
     digest = hashlib.sha256(order.photo or b"")
-    digest.update(f"|{order.seconds}|{order.aspect_ratio}".encode())
+    digest.update("|".join(("", str(order.seconds), order.aspect_ratio, *captions)).encode())
     return digest.hexdigest()[:24]

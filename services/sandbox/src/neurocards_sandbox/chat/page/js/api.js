@@ -18,6 +18,8 @@ async function call(method, path, body) {
 export const pageFacts = () => call("GET", "api/page");
 export const botFacts = (botId) => call("GET", `sim/bots/${botId}`);
 export const saveUser = (facts) => call("POST", "sim/users", facts);
+export const scalingNow = () => call("GET", "api/scaling");
+export const sendCrowd = (userId, language) => call("POST", "api/crowd", { user_id: userId, language });
 export const jobsOf = (userId) => call("GET", `api/jobs?user_id=${userId}`);
 
 /** The chat of one visitor with the bot. */

@@ -7,6 +7,7 @@ import { byId } from "./elements.js";
 import { answered } from "./keyboard.js";
 import { alertUser, showFailure, toast } from "./notices.js";
 import { Panel } from "./panel.js";
+import { Scaling } from "./scaling.js";
 import { Scrolling } from "./scrolling.js";
 import { Sending } from "./sending.js";
 import { language, text } from "./texts.js";
@@ -23,6 +24,7 @@ class Conversation {
     this.botId = facts.bot_id;
     this.visitors = new Visitors();
     this.panel = new Panel({ areJobsShown: facts.are_jobs_shown });
+    this.scaling = new Scaling({ isShown: facts.is_scaling_shown });
     this.scrolling = new Scrolling();
     this.transcript = new Transcript({
       press: (...button) => this.chat.press(...button).catch(refused),
@@ -57,6 +59,7 @@ class Conversation {
     this.chat = new Chat(this.botId, visitor.id);
     const chat = this.chat;
     this.panel.follow(visitor.id);
+    this.scaling.follow(visitor.id);
     await saveUser({ id: visitor.id, first_name: visitor.name, language_code: language });
     await this.learnBot();
     const sequence = await this.refresh();
