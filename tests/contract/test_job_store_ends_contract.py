@@ -80,16 +80,23 @@ async def test_nothing_is_told_of_a_job_that_goes_on_or_under_another_attempt(wo
 
 
 async def test_ends_that_tell_themselves_are_told_at_once(world: World):
-    """A cancellation is answered by the bot; a blocked user cannot be told; a new video sounds."""
-    cancelled = await accepted(world)
-    await world.orders.cancel(cancelled, tg_user_id=USER_ID)
+    """A user who has blocked the bot cannot be told; a video in a new message sounds."""
     undelivered = await brought_to(world, JobStatus.DELIVERING, user_id=USER_ID + 1)
     await world.jobs.finish(undelivered.fence, result_file_id=None, undelivered=True)
     anew = await brought_to(world, JobStatus.DELIVERING, user_id=USER_ID + 2)
     await world.jobs.mark_fallback_sent(anew.fence)
     await world.jobs.finish(anew.fence, result_file_id="file", undelivered=False)
-    for job_id in (cancelled, undelivered.id, anew.id):
+    for job_id in (undelivered.id, anew.id):
         assert await _untold(world, job_id) is None
+
+
+async def test_a_cancellation_is_told_by_whoever_meets_the_job_next(world: World):
+    """The bot that answers it may die, or be drawn over by a worker that does not know of it."""
+    cancelled = await accepted(world)
+    await world.orders.cancel(cancelled, tg_user_id=USER_ID)
+    untold = await _untold(world, cancelled)
+    assert untold is not None
+    assert untold.job.status is JobStatus.CANCELLED
 
 
 async def test_a_job_that_comes_back_has_a_new_end_to_tell_of(world: World):
