@@ -57,19 +57,19 @@ class Crowd:
         loop = asyncio.get_running_loop()
         began = loop.time()
         settings = Database.model_validate({"database_url": self._stage.database_url})
-        looking = asyncio.create_task(self._look())
         async with (
             open_database(settings, application_name="chaos") as database,
             httpx.AsyncClient(base_url=self._stage.telegram_url, trust_env=False) as http,
         ):
             self._orders = PostgresOrderStore(database)
             self._photo_id = await self._uploaded(http)
-            try:
+            # In groups, so that nobody waits for ever for one of them that has failed.
+            async with asyncio.TaskGroup() as around:
+                looking = around.create_task(self._look())
                 async with asyncio.TaskGroup() as group:
                     for number, at_s in enumerate(arrivals):
                         await asyncio.sleep(max(0.0, began + at_s - loop.time()))
                         group.create_task(self._order(http, FIRST_USER_ID + number))
-            finally:
                 looking.cancel()
 
     async def _look(self) -> None:
@@ -78,7 +78,7 @@ class Crowd:
             try:
                 rows = await self._stage.pool.fetch(SQL["ordered_users"])
                 self._accepted = {row["tg_user_id"] for row in rows}
-            except (asyncpg.PostgresError, OSError):
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 await asyncio.sleep(AGAIN_S)
             await asyncio.sleep(ACCEPTED_LOOK_S)
 

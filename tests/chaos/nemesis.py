@@ -20,7 +20,7 @@ LATENCY_S = 0.4
 STRUCK_SHARE = 0.3
 STRUCK_CALLS = 15
 UPDATES_AGAIN = 20
-SERVER_DOWN = asyncpg.PostgresError, OSError, httpx.HTTPError
+SERVER_DOWN = asyncpg.PostgresError, asyncpg.InterfaceError, OSError, httpx.HTTPError
 SQL = load("chaos")
 
 

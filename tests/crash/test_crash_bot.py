@@ -6,7 +6,6 @@ when he has done it again. All points: NEUROCARDS_TEST_CRASH=all.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -18,23 +17,34 @@ from support.customer import Customer
 
 Deed = Callable[[CrashBotWorld, Customer], Awaitable[None]]
 SLOW = "A mug [sim:openai-slow]"
+REFUSED = "A mug [sim:violation]"
 
 
 async def _cancels_by_command(crash: CrashBotWorld, customer: Customer) -> None:
-    await crash.insist(customer, partial(customer.says, "/cancel"), "The order is cancelled")
+    await crash.until_death(partial(customer.says, "/cancel"))
 
 
 async def _cancels_by_button(crash: CrashBotWorld, customer: Customer) -> None:
-    await crash.insist(customer, partial(customer.press_offered, "cj|"), "The order is cancelled")
+    await crash.until_death(partial(customer.press_offered, "cj|"))
 
 
-async def _discards_another_draft(crash: CrashBotWorld, customer: Customer) -> None:
+async def _with_another_draft(crash: CrashBotWorld, *prefixes: str) -> None:
+    """Somebody else sends a photo and goes on with its menu by these buttons."""
     another = await crash.customer()
     await crash.insist(
         another, partial(another.visitor.send_file, crash.photo, kind="photo"), "style"
     )
-    press = partial(another.press_offered, "no|")
-    await crash.insist(another, press, "no credits were taken")
+    for prefix in prefixes:
+        await crash.until_death(partial(another.press_offered, prefix), for_s=2.0)
+    await crash.until_death(partial(another.press_offered, prefixes[-1]))
+
+
+async def _discards_another_draft(crash: CrashBotWorld, customer: Customer) -> None:
+    await _with_another_draft(crash, "no|")
+
+
+async def _chooses_an_option(crash: CrashBotWorld, customer: Customer) -> None:
+    await _with_another_draft(crash, "tc|", "oc|")
 
 
 async def _describes_another_draft(crash: CrashBotWorld, customer: Customer) -> None:
@@ -42,25 +52,27 @@ async def _describes_another_draft(crash: CrashBotWorld, customer: Customer) -> 
     await crash.insist(
         another, partial(another.visitor.send_file, crash.photo, kind="photo"), "style"
     )
-    await crash.insist(another, partial(another.says, "Blue, 350 ml"), "description is saved")
+    await crash.until_death(partial(another.says, "Blue, 350 ml"))
 
 
 async def _asks_for_his_videos(crash: CrashBotWorld, customer: Customer) -> None:
     job_id = await crash.job_of(customer)
     assert job_id is not None
     await crash.until_status(job_id, "done")
-
-    async def has_two() -> bool:
-        chat = await customer.visitor.transcript()
-        return sum(bool(message["media"]) for message in chat["messages"]) > 2
-
-    async with asyncio.timeout(60):
-        await customer.insist(partial(customer.says, "/history"), has_two)
+    crash.shown_again.add(customer.id)
+    await crash.until_death(partial(customer.says, "/history"))
 
 
 async def _changes_the_language(crash: CrashBotWorld, customer: Customer) -> None:
-    await crash.insist(customer, partial(customer.says, "/language"), "anguage")
-    await crash.insist(customer, partial(customer.press_offered, "lg|"), "Язык")
+    await customer.says("/language")
+    await crash.until_death(partial(customer.press_offered, "lg|"))
+
+
+async def _orders_again(crash: CrashBotWorld, customer: Customer) -> None:
+    job_id = await crash.job_of(customer)
+    assert job_id is not None
+    await crash.until_status(job_id, "failed")
+    await crash.until_death(partial(customer.press_offered, "ag|"))
 
 
 async def _leaves_and_returns(crash: CrashBotWorld, customer: Customer) -> None:
@@ -82,12 +94,14 @@ async def _nothing_else(crash: CrashBotWorld, customer: Customer) -> None:
 
 
 DEEDS: Mapping[str, Deed] = {
-    "dialogues.set_data": _describes_another_draft,
+    "dialogues.data": _describes_another_draft,
     "hints.announce": _changes_the_language,
     "orders.cancel": _cancels_by_button,
     "orders.cancel_newest": _cancels_by_command,
     "orders.discard": _discards_another_draft,
+    "orders.draft": _chooses_an_option,
     "orders.history": _asks_for_his_videos,
+    "orders.past_order": _orders_again,
     "orders.queue_stats": _is_asked_for_its_health,
     "orders.requeue_undelivered": _leaves_and_returns,
     "orders.set_blocked": _leaves_and_returns,
@@ -110,6 +124,9 @@ DEEDS: Mapping[str, Deed] = {
 }
 """What is done beside an order, where the plain way of one does not lead to the point."""
 NOT_VISITED = {
+    "dialogues.set_data": "aiogram's storage has it; our handlers merge instead",
+    "dialogues.set_state": "aiogram's storage has it; our dialogues have no states",
+    "outbox.mark_told": "it follows an order that nobody began until its deadline",
     "hints.announce_surely": "the provider calls again, and the net of looks is below",
     "orders.past_order": "a press that reads and comes again; what it makes is a draft",
     "inspector.cleaned": "a worker cleans photos, the bot looks at them",
@@ -122,7 +139,17 @@ ONLY_BY = {
     "telegram.getWebhookInfo": "webhook",
     "telegram.setWebhook": "webhook",
 }
-CANCELS = (_cancels_by_command, _cancels_by_button)
+CAPTIONS: Mapping[Deed, str] = {
+    _cancels_by_command: SLOW,
+    _cancels_by_button: SLOW,
+    _orders_again: REFUSED,
+}
+ENDS: Mapping[Deed, set[str]] = {
+    _cancels_by_command: {"cancelled", "done"},
+    _cancels_by_button: {"cancelled", "done"},
+    _orders_again: {"failed"},
+}
+"""How the order may end that something is done beside; all others are delivered."""
 
 
 def _call(point: str) -> str:
@@ -152,14 +179,14 @@ async def test_a_user_gets_what_he_ordered_once_although_the_bot_dies_at(
     mode, name = point
     crash = await crash_bots(mode)
     deed = DEEDS.get(_call(name), _nothing_else)
-    customer = await crash.customer(SLOW if deed in CANCELS else "A mug")
+    customer = await crash.customer(CAPTIONS.get(deed, "A mug"))
     crash.order.give(name)
     job_id = await crash.ordered(customer)
     await deed(crash, customer)
     await crash.death(name)
     status = await crash.until_status(job_id, "done", "failed", "cancelled")
     assert await crash.breaches() == []
-    assert status in ({"cancelled", "done"} if deed in CANCELS else {"done"})
+    assert status in ENDS.get(deed, {"done"})
 
 
 def test_no_point_of_the_bot_is_left_out_without_a_reason() -> None:

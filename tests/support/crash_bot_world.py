@@ -15,6 +15,7 @@ from uuid import UUID
 import httpx
 
 from neurocards.testing.crash import CrashOrder
+from neurocards_sandbox.demo.visitor import RefusedBySimulatorError
 from neurocards_sandbox.embedded.folders import free_port
 from support import history, invariants
 from support.bot_process import BOT_ID, bot_environment, webhook_environment
@@ -31,6 +32,7 @@ from support.worker_world import (
 )
 
 FIRST_USER_ID = 790_001
+AGAIN_S = 2.0
 
 
 class CrashBotWorld:
@@ -60,6 +62,8 @@ class CrashBotWorld:
         self._users = itertools.count(FIRST_USER_ID)
         self._known: set[Breach] = set()
         self.photo = picture(world.folder / "photo.jpg", size=(600, 800))
+        self.shown_again: set[int] = set()
+        """Users who have asked for their videos again: what stands in their chats is no breach."""
         self.bot: Fork | None = None
 
     async def watch(self) -> None:
@@ -82,12 +86,13 @@ class CrashBotWorld:
             await asyncio.sleep(LOOK_S)
 
     async def customer(self, caption: str = "A mug") -> Customer:
+        user_id = next(self._users)
         customer = Customer(
             self.world.telegram.http,
             bot_id=BOT_ID,
-            user_id=next(self._users),
+            user_id=user_id,
             photo=self.photo,
-            caption=caption,
+            caption=f"{caption} {user_id}",
         )
         await customer.introduce()
         return customer
@@ -121,6 +126,28 @@ class CrashBotWorld:
         async with asyncio.timeout(END_WITHIN_S):
             await customer.insist(act, read)
 
+    async def until_death(
+        self, act: Callable[[], Awaitable[object]], *, for_s: float = DEATH_WITHIN_S
+    ) -> None:
+        """Let somebody do a thing again and again until the bot has died of it, or for a time."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + for_s
+        while not self.order.was_taken and loop.time() < until:
+            try:
+                await act()
+            except RefusedBySimulatorError:
+                await asyncio.sleep(LOOK_S)
+            await self._taken_within(min(AGAIN_S, max(0.0, until - loop.time())))
+
+    async def _taken_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                while not self.order.was_taken:  # noqa: ASYNC110 - another process takes it
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            return False
+        return True
+
     async def until_status(self, job_id: UUID, *statuses: str) -> str:
         async with asyncio.timeout(END_WITHIN_S):
             while True:
@@ -130,13 +157,9 @@ class CrashBotWorld:
                 await asyncio.sleep(LOOK_S)
 
     async def death(self, point: str) -> None:
-        try:
-            async with asyncio.timeout(DEATH_WITHIN_S):
-                while not self.order.was_taken:  # noqa: ASYNC110 - another process takes it
-                    await asyncio.sleep(LOOK_S)
-        except TimeoutError:
+        if not await self._taken_within(DEATH_WITHIN_S):
             self.order.withdraw()
-            raise AssertionError(f"the bot has not reached {point}") from None
+            raise AssertionError(f"the bot has not reached {point}")
 
     async def breaches(self) -> list[str]:
         """Wait until all is at rest, and tell what is broken now and was not before."""
@@ -161,7 +184,8 @@ class CrashBotWorld:
         for job in recent:
             chat = await self.world.telegram.control(f"/chats/{job.chat_id}?bot={BOT_ID}")
             shown[job.chat_id] = invariants.shown_in(chat["messages"])
-        of_recent = [job for job in jobs if job.chat_id in shown]
+        looked_at = set(shown) - self.shown_again
+        of_recent = [job for job in jobs if job.chat_id in looked_at]
         twice = [user for user in {job.user_id for job in jobs} if _count(jobs, user) > 1]
         return {
             *await invariants.at_rest(pool),
