@@ -69,11 +69,18 @@ class Fields:
         return value
 
     def number(self, name: str, default: int, *, low: int = 0, high: int = REPLICAS_MAX) -> int:
-        value = self.take(name, int, default)
+        value = self._whole(name, default)
         if self.has(name) and not low <= value <= high:
             self.fault(name, f"must be {low}-{high}, not {value}")
             return default
         return value
+
+    def _whole(self, name: str, default: int) -> int:
+        """Read an integer; 20.0 is one, as in JSON Schema, and so for the API server."""
+        value = self.raw(name)
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        return self.take(name, int, default)
 
     def required(self, name: str, *, low: int = 0, high: int = REPLICAS_MAX) -> int:
         if not self.has(name):

@@ -90,6 +90,7 @@ def test_what_is_left_out_has_its_default():
     assert read_policy(spec(replicas={"min": 3})).replicas == Replicas(3, 3, 100)
     assert read_policy(spec(slo=None, idle=None, override=None, queue=None)) == ScalingPolicy()
     assert read_policy(spec(limits={"providerConcurrency": 600})).limits == Limits(600)
+    assert read_policy(spec(jobsPerReplica=7.0)).jobs_per_replica == 7
     assert read_policy(spec(idle={"after": "1h"})).idle == IdleRule(3600, 500)
     assert read_policy(spec(idle={"after": "1h", "factor": "0"})).idle == IdleRule(3600, 0)
 
@@ -124,6 +125,7 @@ def test_the_two_single_policies_differ_in_what_they_promise():
         ("pool", 3, "spec.pool: must be of type text, not 3"),
         ("jobsPerReplica", 0, "spec.jobsPerReplica: must be 1-10000, not 0"),
         ("jobsPerReplica", True, "spec.jobsPerReplica: must be of type integer, not True"),
+        ("jobsPerReplica", 2.5, "spec.jobsPerReplica: must be of type integer, not 2.5"),
         ("jobsPerReplica", "20", "spec.jobsPerReplica: must be of type integer, not '20'"),
         ("replicas", {"max": 0}, "spec.replicas.max: must be 1-100000, not 0"),
         ("replicas", {"min": 9, "max": 5}, "spec.replicas.min: is above max (5)"),
