@@ -10,27 +10,64 @@ A forecast is made where the policy follows one, from the arrivals of the replay
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from neurocards.domain.forecast import Forecast, forecast
-from neurocards.domain.scaling import Source, decide
+from neurocards.domain.scaling import Decision, Source, decide
 from neurocards.domain.scaling_memory import Memory
 from neurocards.domain.scaling_policy import ForecastMode, ScalingPolicy
-from neurocards.domain.scaling_signals import Observation
+from neurocards.domain.scaling_signals import Observation, ProviderCapacity
 from neurocards.replay.fleet import Cluster, Fleet
 
 NAME = "ours"
 WAKES_APART_S = 0.25
 BUCKET_S = 900
+Watcher = Callable[[datetime, Observation, Decision], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What befalls the signals: a stretch in which they are dead, and what the provider allows.
+
+    `provider` lists (second, capacity) in order; each holds from its second on.
+    """
+
+    blind_from_s: float = math.inf
+    blind_until_s: float = math.inf
+    provider: tuple[tuple[float, ProviderCapacity], ...] = ()
+
+    def is_blind(self, now_s: float) -> bool:
+        return self.blind_from_s <= now_s < self.blind_until_s
+
+    def provider_at(self, now_s: float) -> ProviderCapacity | None:
+        known = [capacity for since_s, capacity in self.provider if since_s <= now_s]
+        return known[-1] if known else None
+
+
+CALM = Circumstances()
 
 
 class Ours:
     name = NAME
     hands_over = True
 
-    def __init__(self, policy: ScalingPolicy, cluster: Cluster, *, begins: datetime) -> None:
+    def __init__(
+        self,
+        policy: ScalingPolicy,
+        cluster: Cluster,
+        *,
+        begins: datetime,
+        circumstances: Circumstances = CALM,
+        watch: Watcher | None = None,
+    ) -> None:
+        """Let `watch` see each decision with what it was made of."""
         self._policy, self._cluster, self._begins = policy, cluster, begins
+        self._circumstances, self._watch = circumstances, watch
+        self._seen: Observation | None = None
         self.replicas_at_start = policy.replicas.min
         self._memory = Memory()
         self._next_s = 0.0
@@ -49,8 +86,10 @@ class Ours:
         self._evaluated_s = now_s
         self._next_s = now_s + self._policy.evaluation.interval_s
         now = self._begins + timedelta(seconds=now_s)
-        observation = self._observation(now, now_s, fleet)
+        observation = self._read(now, now_s, fleet)
         decision = decide(observation, self._policy, self._memory, now)
+        if self._watch is not None:
+            self._watch(now, observation, decision)
         if decision.memory.counted_ms != self._memory.counted_ms:
             self._counted = _counts(fleet)
         self._memory = decision.memory
@@ -67,6 +106,13 @@ class Ours:
             hold_s = behavior.up_hold_s if reason is Source.HOLD_UP else behavior.down_hold_s
             self._hold_ends_s = now_s + max(hold_s, WAKES_APART_S)
         self._next_s = min(self._next_s, self._hold_ends_s)
+
+    def _read(self, now: datetime, now_s: float, fleet: Fleet) -> Observation:
+        """Read the signals; while they are dead, give the last ones again with their own age."""
+        if self._seen is not None and self._circumstances.is_blind(now_s):
+            return replace(self._seen, replicas=fleet.spec, arrived=0, started=0, late=0)
+        self._seen = self._observation(now, now_s, fleet)
+        return self._seen
 
     def _observation(self, now: datetime, now_s: float, fleet: Fleet) -> Observation:
         arrived, started, late = (
@@ -85,6 +131,7 @@ class Ours:
             started=started,
             late=late,
             forecast=self._forecast(now_s, fleet),
+            provider=self._circumstances.provider_at(now_s),
         )
 
     def _forecast(self, now_s: float, fleet: Fleet) -> Forecast | None:
