@@ -40,6 +40,13 @@ WELCOME_CREDITS = 20
 REFUSED = "[sim:violation]"
 REFUSED_SHARE = 0.05
 SQL = load("chaos")
+# asyncpg raises the third when a session is ended in the middle of its answer.
+DATABASE_AWAY = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
 
 
 class Crowd:
@@ -78,7 +85,7 @@ class Crowd:
             try:
                 rows = await self._stage.pool.fetch(SQL["ordered_users"])
                 self._accepted = {row["tg_user_id"] for row in rows}
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except DATABASE_AWAY:
                 await asyncio.sleep(AGAIN_S)
             await asyncio.sleep(ACCEPTED_LOOK_S)
 

@@ -24,6 +24,7 @@ from neurocards.adapters.postgres.pool import set_codecs
 from neurocards.domain.jobs import ARROWS, Fence, JobEvent, JobStatus
 from neurocards.settings import Database as DatabaseSettings
 from neurocards.testing.world import LEASE_S, accepted
+from support import invariants
 from support.job_machine import HAPPENINGS, current_fence
 from support.postgres_world import PostgresWorld
 
@@ -142,6 +143,7 @@ class JobMachine(RuleBasedStateMachine):
             assert user.balance == WELCOME_CREDITS - (job.fence.status not in refunded)
 
     def teardown(self) -> None:
+        assert self._run(invariants.always(self._world.pool)) == []
         self._run(self._exit.aclose())
         self._runner.close()
 
