@@ -16,38 +16,15 @@ class OperatorMetrics:
         self.objects = Gauge(
             "neurocards_scaling_objects", "NeurocardsScaling objects followed", registry=registry
         )
-        self.replicas = Gauge(
-            "neurocards_scaling_replicas", "Replicas of the target", _OBJECT, registry=registry
-        )
-        self.desired_replicas = Gauge(
-            "neurocards_scaling_desired_replicas",
-            "Replicas that were decided",
-            _OBJECT,
-            registry=registry,
-        )
-        self.ready_replicas = Gauge(
-            "neurocards_scaling_ready_replicas", "Replicas that work", _OBJECT, registry=registry
-        )
-        self.queued = Gauge(
-            "neurocards_scaling_queued_jobs", "Jobs due and waiting", _OBJECT, registry=registry
-        )
-        self.wait_seconds = Gauge(
-            "neurocards_scaling_oldest_wait_seconds",
-            "How long the first of the queue waits",
-            _OBJECT,
-            registry=registry,
-        )
-        self.job_seconds = Gauge(
-            "neurocards_scaling_job_seconds",
-            "Measured mean time of a job in a slot",
-            _OBJECT,
-            registry=registry,
-        )
-        self.condition = Gauge(
-            "neurocards_scaling_condition",
-            "1 while a condition of the object is true",
-            [*_OBJECT, "type"],
-            registry=registry,
+        about = _Objects(registry)
+        self.replicas = about.gauge("replicas", "Replicas of the target")
+        self.desired_replicas = about.gauge("desired_replicas", "Replicas that were decided")
+        self.ready_replicas = about.gauge("ready_replicas", "Replicas that work")
+        self.queued = about.gauge("queued_jobs", "Jobs due and waiting")
+        self.wait_seconds = about.gauge("oldest_wait_seconds", "Wait of the first of the queue")
+        self.job_seconds = about.gauge("job_seconds", "Measured mean time of a job in a slot")
+        self.condition = about.gauge(
+            "condition", "1 while a condition of the object is true", "type"
         )
         self.changes_total = Counter(
             "neurocards_scaling_changes_total",
@@ -61,17 +38,13 @@ class OperatorMetrics:
             ["outcome"],
             registry=registry,
         )
-        self.evaluation_seconds = Histogram(
-            "neurocards_scaling_evaluation_seconds",
-            "Duration of one evaluation",
-            buckets=EVALUATION_SECONDS_BUCKETS,
-            registry=registry,
+        self.evaluation_seconds = _seconds(
+            registry, "neurocards_scaling_evaluation_seconds", "Duration of one evaluation"
         )
-        self.overdue_seconds = Histogram(
+        self.overdue_seconds = _seconds(
+            registry,
             "neurocards_scaling_overdue_seconds",
             "How much later than due an evaluation began",
-            buckets=EVALUATION_SECONDS_BUCKETS,
-            registry=registry,
         )
         self.status_writes_total = Counter(
             "neurocards_scaling_status_writes_total", "Writes of a status", registry=registry
@@ -97,3 +70,18 @@ class OperatorMetrics:
         labels = {"namespace": namespace, "name": name}
         for family in families:
             family.remove_by_labels(labels)
+
+
+class _Objects:
+    """Makes the gauges that have a series for each object."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        full_name = f"neurocards_scaling_{name}"
+        return Gauge(full_name, text, [*_OBJECT, *labels], registry=self._registry)
+
+
+def _seconds(registry: CollectorRegistry, name: str, text: str) -> Histogram:
+    return Histogram(name, text, buckets=EVALUATION_SECONDS_BUCKETS, registry=registry)

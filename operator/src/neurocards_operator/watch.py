@@ -3,7 +3,7 @@
 kopf does what is hard about watching: bookmarks, streams that fall silent, 410 Gone, duplicates,
 several namespaces. It handles raw events only, so it writes nothing: no finalizer, no annotation.
 A thread of its own, since kopf takes the signals of the main thread and ends tasks of its loop that
-are not its own (docs/adr/0013-operator-without-finalizers.md).
+are not its own (docs/adr/0012-operator-without-finalizers.md).
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ class ObjectWatch:
     def _registry(self, forward: Deliver) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
-        def login(**_: Any) -> kopf.AiohttpSession:
+        # Not a plain function: kopf would call it in a thread without a loop.
+        async def login(**_: Any) -> kopf.AiohttpSession:
             session = self._access.session()
             return kopf.AiohttpSession(server=self._access.info.server, aiohttp_session=session)
 
@@ -124,6 +125,8 @@ def kopf_settings(request_timeout_s: float) -> kopf.OperatorSettings:
     settings.networking.request_timeout = 3 * request_timeout_s
     # Short ones: what fails then ends the watch, and it begins anew.
     settings.networking.error_backoffs = (1, 2, 4)
+    # A login that fails is tried again in the time of a watch, not in a minute.
+    settings.execution.default_backoff = AGAIN_S
     # An object without events needs no worker of kopf for long.
     settings.queueing.idle_timeout = 1.0
     settings.queueing.worker_limit = 50
