@@ -20,6 +20,7 @@ from typing import Any
 from chaos.crowd import Crowd
 from chaos.judge import judged, report
 from chaos.nemesis import Nemesis
+from chaos.page import with_run
 from chaos.plan import arrivals, programme
 from chaos.stage import Stage
 
@@ -63,7 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=200, help="how many people order")
     parser.add_argument("--seed", type=int, default=None, help="of the run before, to repeat it")
     parser.add_argument("--keep", type=Path, default=None, help="folder for logs and data")
+    parser.add_argument("--record", type=Path, default=None, help="page to put the figures into")
     chosen = parser.parse_args(arguments)
+    if chosen.keep is not None and chosen.keep.exists():
+        parser.error(f"{chosen.keep} is there already")
     seed = secrets.randbelow(SEED_MAX) if chosen.seed is None else chosen.seed
     say(f"seed {seed}")
     with tempfile.TemporaryDirectory(prefix="neurocards-chaos-") as temporary:
@@ -72,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = asyncio.run(
             run(seconds=chosen.seconds, jobs=chosen.jobs, seed=seed, folder=folder)
         )
+    if chosen.record is not None:
+        page = chosen.record.read_text(encoding="utf-8")
+        chosen.record.write_text(with_run(page, result), encoding="utf-8")
     sys.stdout.write(json.dumps(result) + "\n")
     return 0 if all(result["invariants"].values()) else 1
 
