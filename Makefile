@@ -65,7 +65,7 @@ test-crash: $(STAMP) ## Kill worker and bot at every point where they touch the 
 
 .PHONY: chaos
 chaos: $(STAMP) ## Many orders while everything fails: SECONDS=60 JOBS=200 SEED=n; prints JSON
-	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED))
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## Check style, layers, dependencies, SQL and the rules of this tree
@@ -115,7 +115,7 @@ bench-scaling: $(STAMP) ## Measure the scaling on a real control plane; prints J
 chart: $(STAMP) ## Check the Helm chart with Helm 3 and 4 (builds them from source: needs Go)
 	@tools=$$(tools/chart/build.sh) || exit 1; \
 	for helm in helm3 helm4; do \
-		$$tools/$$helm lint --quiet charts/neurocards --set demo.enabled=true || exit 1; \
+		$$tools/$$helm lint --quiet charts/neurocards --kube-version 1.34.4 --set demo.enabled=true || exit 1; \
 	done; \
 	$$tools/helm-unittest --strict charts/neurocards || exit 1; \
 	NEUROCARDS_CHART_TOOLS=$$tools $(BIN)/pytest tests/chart -q
