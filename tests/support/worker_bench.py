@@ -71,7 +71,8 @@ class WorkerBench:
         self.inspector = FakePhotoInspector()
         self.hints = MemoryHints(self.broker)
         self.wakes = FakeWakes(self.clock)
-        self.metrics = WorkerMetrics(CollectorRegistry())
+        self.registry = CollectorRegistry()
+        self.metrics = WorkerMetrics(self.registry)
         self.common = CommonMetrics(CollectorRegistry())
         self.settings = worker_settings(folder, keys=keys, callbacks=callbacks)
         self.folder = folder

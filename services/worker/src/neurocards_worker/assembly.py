@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from neurocards.adapters.kie.dialects import DIALECTS
+from neurocards.domain.breaker import BreakerLimits
 from neurocards.ports.jobs import JobStore, KeyStore, TemplateStore
 from neurocards.ports.providers import Messenger, PhotoInspector, ScriptWriter, VideoProvider
 from neurocards.ports.queue import Hints, JobQueue
 from neurocards.telemetry.metrics import CommonMetrics
 from neurocards.translations import Translations
+from neurocards_worker.breakers import (
+    GuardedMessenger,
+    GuardedScriptWriter,
+    GuardedVideoProvider,
+    ServiceBreaker,
+)
 from neurocards_worker.carrier import Carrier
 from neurocards_worker.key_gate import KeyGate, KeyWindow
 from neurocards_worker.key_watch import KeyWatch
@@ -41,6 +48,8 @@ POLL_SPREAD = 0.5
 POLL_SPREAD_WITH_CALLBACKS = 1 / 3
 DOWNLOADS_AT_ONCE = 8
 TELL_AGAIN_S = 30.0
+PROBE_S = 60.0
+"""A call that tries whether a service is back: an upload may take so long, and no look does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +86,10 @@ class Assembly:
         """`work_folder`: where this process alone puts files; without it, the configured one."""
         self._settings = settings
         self._work_folder = work_folder or settings.work.work_folder
-        self._outside = outside
         self._common = common
         self._metrics = metrics
         self._moments = moments
+        self._outside = outside = self._guarded(outside)
         self.wakes = RenderWakes()
         self._waits: Wakes = wakes or self.wakes
         self.jobs = PatientJobStore(outside.jobs, moments=moments)
@@ -139,6 +148,24 @@ class Assembly:
             for task in background:
                 task.cancel()
             await asyncio.wait(background)
+
+    def _guarded(self, outside: Outside) -> Outside:
+        """Put each service behind a breaker of its own."""
+        return replace(
+            outside,
+            writer=GuardedScriptWriter(outside.writer, self._breaker("openai")),
+            provider=GuardedVideoProvider(outside.provider, self._breaker("kie")),
+            messenger=GuardedMessenger(outside.messenger, self._breaker("telegram")),
+        )
+
+    def _breaker(self, service: str) -> ServiceBreaker:
+        work = self._settings.work
+        limits = BreakerLimits(
+            failures_max=work.breaker_failures,
+            open_s=work.breaker_open_s * self._settings.timings.retry_scale,
+            probe_s=PROBE_S,
+        )
+        return ServiceBreaker(service, limits, metrics=self._metrics, moments=self._moments)
 
     async def _registered(self, stop: asyncio.Event) -> None:
         """Make the keys known before the first order, however long PostgreSQL is away."""

@@ -66,6 +66,18 @@ class WorkerMetrics:
             ["reason"],
             registry=registry,
         )
+        self.breaker_open = Gauge(
+            "neurocards_breaker_open",
+            "1 while a service is left alone since it failed",
+            ["service"],
+            registry=registry,
+        )
+        self.breaker_held_back_total = Counter(
+            "neurocards_breaker_held_back_total",
+            "Calls that were not made since their service was left alone",
+            ["service"],
+            registry=registry,
+        )
         self.provider_keys = Gauge(
             "neurocards_provider_keys",
             "Provider keys of this worker by their state",

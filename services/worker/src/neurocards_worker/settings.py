@@ -41,6 +41,10 @@ class Work(Concern):
     """Photos that are decoded at once."""
     status_edits_per_s: float = Field(15.0, gt=0)
     """Progress edits of this process; Telegram takes about 30 messages a second from one bot."""
+    breaker_failures: int = Field(10, ge=1)
+    """So many failed calls in a row, and OpenAI, KIE or Telegram is left alone for a while."""
+    breaker_open_s: float = Field(30.0, gt=0)
+    """How long it is left alone before one call tries again; its jobs wait and use up no try."""
     drain_s: float = Field(20.0, gt=0)
     """At the end: how long an order that was already sent may wait for its answer."""
     work_folder: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from neurocards.domain.failures import ClassifiedFailure, FailureClass, classify
+from neurocards.domain.failures import ClassifiedFailure, FailureClass
 from neurocards.domain.jobs import Job
 from neurocards.domain.outcomes import GiveUp, Lost, Outcome
 from neurocards.errors import PhotoUnusableError, ProviderError
@@ -53,9 +53,7 @@ class ScriptStep:
         except PhotoUnusableError as error:
             return self._trouble.outcome(photo_failure(error), job)
         except ProviderError as error:
-            return self._trouble.outcome(
-                classify(error.failure), job, retry_after_s=error.retry_after_s
-            )
+            return self._trouble.on_refusal(error, job)
         if not await self._jobs.store_script(job.fence, script):
             return Lost()
         run.job = replace(job, script=script)

@@ -237,12 +237,7 @@ class SubmitStep:
         failure = classify(error.failure)
         reason = _key_fault(error, failure)
         if reason is None:
-            return self._trouble.outcome(
-                failure,
-                run.job,
-                retry_after_s=error.retry_after_s,
-                new_task=order.refused,
-            )
+            return self._trouble.on_refusal(error, run.job, new_task=order.refused)
         for_s = self._blocks.rate_s if reason == "rate_limit" else self._blocks.billing_s
         log.error("key.blocked", fingerprint=key.fingerprint, reason=reason, for_s=for_s)
         self._metrics.key_blocks_total.labels(reason).inc()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
-from neurocards.domain.failures import ClassifiedFailure
+from neurocards.domain.failures import ClassifiedFailure, classify
 from neurocards.domain.jobs import Job
-from neurocards.domain.outcomes import GiveUp, Outcome, Retry
+from neurocards.domain.outcomes import GiveUp, Outcome, Retry, Snooze
+from neurocards.errors import ProviderError
+from neurocards_worker.breakers import ServiceRestsError
 from neurocards_worker.delivery_guard import without_refund
 from neurocards_worker.verdicts import verdict, verdict_on_bug
 
@@ -32,6 +34,14 @@ class Trouble:
             retry_scale=self._retry_scale,
             retry_after_s=retry_after_s,
             new_task=new_task,
+        )
+
+    def on_refusal(self, error: ProviderError, job: Job, *, new_task: bool = False) -> Outcome:
+        """Judge an error of a provider; a call that was never made is nobody's failure."""
+        if isinstance(error, ServiceRestsError):
+            return Snooze(error.after_s, error.reason, new_task=new_task)
+        return self.outcome(
+            classify(error.failure), job, retry_after_s=error.retry_after_s, new_task=new_task
         )
 
     def on_bug(self, error: Exception, job: Job) -> Retry | GiveUp:
