@@ -7,17 +7,19 @@ without one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
+import asyncpg
 import typer
 
 from neurocards.adapters.kubernetes.cluster import KubernetesCluster
 from neurocards.adapters.postgres import Database, open_database
 from neurocards.adapters.postgres.operations import Operations
 from neurocards.adapters.postgres.overviews import Overviews
+from neurocards.errors import NeurocardsError
 from neurocards.ops.settings import OpsSettings, load
 from neurocards.ops.sheets import Output
 
@@ -30,6 +32,17 @@ Result = TypeVar("Result")
 OutputOption = Annotated[
     Output, typer.Option("--output", "-o", help="A table for people, or JSON for programs.")
 ]
+
+
+_UNKNOWN_TO_SCHEMA = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+)
+
+
+class DeedRefusedError(NeurocardsError):
+    """PostgreSQL said no; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +62,24 @@ async def opened(
     if statement_timeout_s is not None:
         database = database.model_copy(update={"statement_timeout_s": statement_timeout_s})
     async with open_database(database, application_name=APPLICATION_NAME, size=1) as pool:
-        yield Bench(
-            settings,
-            pool,
-            Overviews(pool),
-            Operations(pool, actor=settings.operating.ops_actor),
-        )
+        operations = Operations(pool, actor=settings.operating.ops_actor)
+        with _in_sentences():
+            yield Bench(settings, pool, Overviews(pool), operations)
+
+
+@contextmanager
+def _in_sentences() -> Iterator[None]:
+    """Say what a login may not do, or a schema does not know, as what it means here."""
+    try:
+        yield
+    except asyncpg.InsufficientPrivilegeError as error:
+        words = f"{error}: log in with the database role neurocards_ops"
+        raise DeedRefusedError(words) from error
+    except _UNKNOWN_TO_SCHEMA as error:
+        words = f"{error}: the schema is not that of this program; neurocards migrate status"
+        raise DeedRefusedError(words) from error
+    except asyncpg.RaiseError as error:
+        raise DeedRefusedError(str(error)) from error
 
 
 def with_database(

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import typer
 from prometheus_client import CollectorRegistry
 
-from neurocards.adapters.nats.connection import NatsConnection
-from neurocards.adapters.nats.stream import JobStream
 from neurocards.errors import ConfigurationError, NeurocardsError
 from neurocards.migrate import Migrator, migrations_folder, read_migrations
 from neurocards.ops.bench import EXIT_FAILED, Bench, OutputOption, opened
@@ -28,6 +27,9 @@ from neurocards.ops.findings import (
 from neurocards.ops.settings import OpsSettings, load
 from neurocards.ops.sheets import Output, Sheet, show
 from neurocards.telemetry.metrics import CommonMetrics
+
+if TYPE_CHECKING:
+    from neurocards.adapters.nats.stream import JobStream
 
 NATS_NAME = "neurocards-ops"
 
@@ -104,6 +106,10 @@ async def _of_broker(settings: OpsSettings) -> list[Finding]:
 
 @asynccontextmanager
 async def _stream(settings: OpsSettings) -> AsyncIterator[JobStream]:
+    # Imported where it is used: the client of NATS takes longer than all other commands together.
+    from neurocards.adapters.nats.connection import NatsConnection  # noqa: PLC0415
+    from neurocards.adapters.nats.stream import JobStream  # noqa: PLC0415
+
     metrics = CommonMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
         connection = await stack.enter_async_context(

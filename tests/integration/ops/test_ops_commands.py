@@ -254,6 +254,45 @@ def test_a_support_bundle_holds_no_secret_and_no_person(
     assert ops("support-bundle", "--to", str(path)).code == 1
 
 
+LOOKS = [
+    *(("queue",), ("jobs", "failed"), ("keys", "list"), ("keys", "events"), ("record",)),
+    *(("workers", "status"), ("db", "status"), ("capacity", "--measured", "7d")),
+]
+DEEDS = [
+    *(("jobs", "requeue-stuck"), ("keys", "unblock", "--all"), ("recover",)),
+    *(("maintenance", "weekly"), ("maintenance", "monthly")),
+]
+
+
+def test_all_of_it_works_with_the_role_that_is_meant_for_it(
+    ops: Ops, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NEUROCARDS_DATABASE_URL", f"{database_url}?role=neurocards_ops")
+    for words in LOOKS + DEEDS:
+        ran = ops(*words)
+        assert (ran.code, ran.err) == (0, ""), words
+
+
+def test_a_login_without_the_right_is_told_which_role_has_it(
+    ops: Ops, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NEUROCARDS_DATABASE_URL", f"{database_url}?role=neurocards_operator")
+    for words in LOOKS + DEEDS:
+        ran = ops(*words)
+        assert (ran.code, ran.out) == (1, ""), words
+        assert "log in with the database role neurocards_ops" in ran.err, words
+        assert len(ran.err.splitlines()) == 1
+
+
+def test_an_empty_database_is_a_sentence(
+    ops: Ops, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("NEUROCARDS_DATABASE_URL", empty_database_url)
+    ran = ops("queue")
+    assert (ran.code, ran.out) == (1, "")
+    assert "neurocards migrate status" in ran.err
+
+
 @pytest.mark.parametrize(
     "words",
     [
