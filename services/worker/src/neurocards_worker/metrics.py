@@ -12,6 +12,10 @@ WAIT_SECONDS_BUCKETS = (0.005, 0.01, 0.015, 0.025, 0.05, *JOB_SECONDS_BUCKETS)
 
 class WorkerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._count_jobs(registry)
+        self._count_services(registry)
+
+    def _count_jobs(self, registry: CollectorRegistry) -> None:
         self.jobs_in_flight = Gauge(
             "neurocards_jobs_in_flight", "Jobs that this worker carries now", registry=registry
         )
@@ -60,6 +64,9 @@ class WorkerMetrics:
             "Jobs that somebody else took over while this worker carried them",
             registry=registry,
         )
+
+    def _count_services(self, registry: CollectorRegistry) -> None:
+        """What the outside answers: the keys of the video provider, renders, messages."""
         self.key_blocks_total = Counter(
             "neurocards_key_blocks_total",
             "Provider keys set to rest",
