@@ -14,11 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from tools.cluster.binaries import FAMILIES
 
-from bench import density, reaction
+from bench import density, policies, reaction, stress
 from bench.effort import QUICK, Effort
 from bench.figures import Outcome
 from bench.machine import machine, taken_at, versions
@@ -27,6 +28,8 @@ from bench.stage import server_versions
 
 Benchmark = Callable[[Effort, Path], Awaitable[Outcome]]
 BENCHMARKS: Mapping[str, Benchmark] = {
+    "policies": policies.run,
+    "stress": stress.run,
     "reaction": reaction.run,
     "density": density.run,
 }
@@ -58,6 +61,7 @@ async def measure(names: list[str], effort: Effort, folder: Path) -> dict[str, o
     """Run the benchmarks one after another and put everything into one report."""
     servers = await server_versions(folder / "versions")
     servers |= {family.folder: family.version for family in FAMILIES}
+    servers |= {name: version(name) for name in ("kopf", "aiohttp")}
     report: dict[str, object] = {
         "taken_at": taken_at(),
         "machine": machine(),

@@ -37,7 +37,9 @@ def write_page(report: Mapping[str, Any]) -> None:
 def _section(report: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{circumstances(report)}. {used_versions(report)}"
     yield ""
-    yield from table(found["figures"])
+    if found["figures"]:
+        yield from table(found["figures"])
+    yield from found["details"].get("page", ())
     for check in found["checks"]:
         verdict = "held" if check["ok"] else "**failed**"
         yield f"- {check['name']}: {verdict} ({check['detail']})."

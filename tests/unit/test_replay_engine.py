@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurocards.replay.clairvoyant import foresee
@@ -66,6 +66,7 @@ def run_of(trace: Trace, scaler: Scaler, cluster: Cluster) -> tuple[Run, Figures
     return run, figures(trace, run, slo_s=SLO_S)
 
 
+@settings(max_examples=25, deadline=None)
 @given(JOBS, CHANGES, CLUSTERS, st.booleans())
 def test_every_job_is_done_and_no_slot_carries_two(
     jobs: Jobs,
@@ -88,6 +89,7 @@ def test_every_job_is_done_and_no_slot_carries_two(
         assert outcome.interrupted == outcome.wasted_render_s == 0
 
 
+@settings(max_examples=25, deadline=None)
 @given(JOBS, CHANGES, CLUSTERS)
 def test_the_same_seed_gives_the_same_replay(jobs: Jobs, changes: Changes, cluster: Cluster):
     trace = Trace.of(jobs)
@@ -96,6 +98,7 @@ def test_the_same_seed_gives_the_same_replay(jobs: Jobs, changes: Changes, clust
     assert first == second
 
 
+@settings(max_examples=25, deadline=None)
 @given(JOBS, st.integers(min_value=1, max_value=8), CLUSTERS)
 def test_the_clairvoyant_is_never_worse_than_a_fixed_number(
     jobs: Jobs, replicas: int, cluster: Cluster
@@ -108,6 +111,7 @@ def test_the_clairvoyant_is_never_worse_than_a_fixed_number(
     assert best.peak_replicas <= replicas
 
 
+@settings(max_examples=25, deadline=None)
 @given(JOBS, CLUSTERS)
 def test_the_clairvoyant_lets_nobody_wait_when_it_may_grow(jobs: Jobs, cluster: Cluster):
     trace = Trace.of(jobs)

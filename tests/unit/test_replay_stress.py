@@ -74,7 +74,7 @@ def test_the_auditor_counts_what_is_taken_away_on_stale_signals():
 def test_the_night_is_read_off_the_wall_clock_on_the_days_that_change_it():
     """In spring it begins with the jump, in autumn both half past twos belong to it."""
     spring, autumn = ALL["the day of spring"].begins, ALL["the day of autumn"].begins
-    assert [night_cap(spring + timedelta(hours=13, minutes=m)) for m in (59, 60)][1] == 3
-    assert night_cap(spring + timedelta(hours=13, minutes=59)) > 3
-    twice = [night_cap(autumn + timedelta(hours=hour, minutes=30)) for hour in (14, 15)]
+    assert night_cap(spring + timedelta(hours=2)) == 3
+    assert night_cap(spring + timedelta(hours=1, minutes=59)) > 3
+    twice = [night_cap(autumn + timedelta(hours=hour, minutes=30)) for hour in (2, 3)]
     assert twice == [3, 3]

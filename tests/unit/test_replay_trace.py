@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurocards.replay.trace import Trace, TraceError, read_trace
@@ -79,6 +79,7 @@ def test_a_picture_is_no_trace(tmp_path: Path):
         read_trace(path)
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(TIMES, SERVICES), min_size=1, max_size=30))
 def test_what_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, jobs: list[tuple[float, float]]

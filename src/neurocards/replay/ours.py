@@ -18,6 +18,7 @@ from itertools import pairwise
 
 from neurocards.domain.forecast import Forecast, forecast
 from neurocards.domain.scaling import Decision, Source, decide
+from neurocards.domain.scaling_account import to_ms
 from neurocards.domain.scaling_memory import Memory
 from neurocards.domain.scaling_policy import ForecastMode, ScalingPolicy
 from neurocards.domain.scaling_signals import Observation, ProviderCapacity
@@ -26,6 +27,7 @@ from neurocards.replay.fleet import Cluster, Fleet
 NAME = "ours"
 WAKES_APART_S = 0.25
 BUCKET_S = 900
+EXPERIENCE_S = 900
 Watcher = Callable[[datetime, Observation, Decision], None]
 
 
@@ -69,7 +71,9 @@ class Ours:
         self._circumstances, self._watch = circumstances, watch
         self._seen: Observation | None = None
         self.replicas_at_start = policy.replicas.min
-        self._memory = Memory()
+        # As the operator's first look at a pool: the arrivals of the last minutes, here none.
+        begin_ms = to_ms(begins - timedelta(seconds=EXPERIENCE_S))
+        self._memory = Memory(counted_ms=begin_ms, rate_ms=begin_ms, habit_ms=begin_ms)
         self._next_s = 0.0
         self._evaluated_s = -WAKES_APART_S
         self._hold_ends_s: float | None = None

@@ -26,15 +26,16 @@ from neurocards.replay.trace import Trace
 from neurocards.replay.traces import Shape, invent
 
 HOUR_S = 3600.0
-JOBS_PER_HOUR = 120.0
-"""For each slot of a replica: ten jobs at a time on average, twice as many in the evening."""
+JOBS_PER_HOUR = 60.0
+"""Five jobs at a time on average, twice as many in the evening; more where replicas carry more."""
+SERVICE_S = 300.0
 TROUBLE_AT_S = 18 * HOUR_S
 BLIND_S = 600.0
 CROWD_S = 1800.0
 ZONE = "Europe/Berlin"
 BEGINS = datetime(2026, 1, 5, tzinfo=UTC)
-SPRING, AUTUMN = datetime(2026, 3, 28, 12), datetime(2026, 10, 24, 12)  # noqa: DTZ001 - local
-NIGHT_MAX, EVENING_MIN = 3, 12
+SPRING, AUTUMN = datetime(2026, 3, 29), datetime(2026, 10, 25)  # noqa: DTZ001 - local
+NIGHT_MAX, EVENING_MIN = 3, 6
 NIGHT = ((2, 30), (6, 0))
 LATE_AFTER_S = 60.0
 
@@ -72,7 +73,8 @@ def scenarios(policy: ScalingPolicy, *, days: float = 1.0) -> Iterator[Scenario]
     """Make one of each kind for a policy; shorter ones have the same troubles, earlier."""
     length = days * 24 * HOUR_S
     at_s = TROUBLE_AT_S * days
-    shape = Shape(jobs_per_hour=JOBS_PER_HOUR * policy.jobs_per_replica)
+    rate = JOBS_PER_HOUR * math.ceil(math.sqrt(policy.jobs_per_replica))
+    shape = Shape(jobs_per_hour=rate, service_s=SERVICE_S)
 
     def day(name: str, shape: Shape = shape) -> Trace:
         return invent(shape, days=days, seed=zlib.crc32(name.encode()))
@@ -87,8 +89,8 @@ def scenarios(policy: ScalingPolicy, *, days: float = 1.0) -> Iterator[Scenario]
     for name, begins in (("the day of spring", SPRING), ("the day of autumn", AUTUMN)):
         local = begins.replace(tzinfo=ZoneInfo(ZONE))
         yield Scenario(name, with_windows(policy), day(name), local.astimezone(UTC), cap=night_cap)
-    whole = policy.jobs_per_replica * 3
-    cut = ((0.0, _capacity(whole)), (length / 2, _capacity(policy.jobs_per_replica)))
+    load = round(rate * SERVICE_S / HOUR_S)
+    cut = ((0.0, _capacity(6 * load)), (length / 2, _capacity(2 * load)))
     limited = replace(policy, limits=Limits(ProviderLimit.AUTO))
     quota = Circumstances(provider=cut)
     yield Scenario("the quota cut to a third", limited, day("quota"), circumstances=quota)
@@ -176,5 +178,6 @@ def night_cap(moment: datetime) -> float:
     return NIGHT_MAX if NIGHT[0] <= (local.hour, local.minute) < NIGHT[1] else math.inf
 
 
-def _capacity(creates: int) -> ProviderCapacity:
-    return ProviderCapacity(creates, 10.0)
+def _capacity(renders: int) -> ProviderCapacity:
+    """Allow so many renders at a time, as long as one takes what it should."""
+    return ProviderCapacity(renders, SERVICE_S)

@@ -24,7 +24,7 @@ from neurocards.replay.hpa import (
 )
 from neurocards.replay.keda import CronTrigger, ScaledObject, ScaleExecutor
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 CRON_REPLICAS = 7
 Sequence = tuple[dict[str, Any], list[dict[str, Any]]]
 
