@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,22 +24,29 @@ def test_the_longest_gap_counts_from_the_start_to_the_end():
     assert density._gaps(found, ["a", "b", "c"], START, END) == {"a": 18, "b": 15, "c": 40}
 
 
-def test_an_object_that_was_late_fails_the_check():
-    checks = density._checks({"a": 15.2, "b": 16.5}, Counter({"update leases": 3}), 3, 2)
+def test_an_object_that_was_left_alone_fails_the_check():
+    assert [check.ok for check in density._checks({"a": 15.2, "b": 44.0}, {})] == [True, True]
+    checks = density._checks({"a": 15.2, "b": 46.0}, {})
     assert [check.ok for check in checks] == [False, True]
-    assert "late: 1" in checks[0].detail
+    assert checks[0].detail == "longest 46.0 s"
 
 
-@pytest.mark.parametrize(
-    ("writes", "leases"),
-    [
-        ({"patch neurocardsscalings/status": 1, "update leases": 3}, 3),
-        ({"create events": 1, "update leases": 3}, 3),
-        ({}, 0),
-    ],
-)
-def test_a_write_without_a_change_fails_the_check(writes: dict[str, int], leases: int):
-    assert [c.ok for c in density._checks({"a": 15.0}, Counter(writes), leases, 1)] == [True, False]
+def test_a_write_without_a_change_fails_the_check_and_the_lease_is_none():
+    requests = [
+        density.Request(START, "patch", "neurocardsscalings/status", "a"),
+        density.Request(START, "create", "events", ""),
+        density.Request(START, "update", "leases", "neurocards-operator"),
+        density.Request(START, "get", "deployments", "a"),
+    ]
+    assert [density._changes_something(request) for request in requests] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    checks = density._checks({"a": 15.0}, {"create events": 2})
+    assert [check.ok for check in checks] == [True, False]
+    assert checks[1].detail == "2 x create events"
 
 
 def test_only_what_the_operator_asked_is_read_from_the_audit_log(tmp_path: Path):
@@ -96,7 +102,8 @@ def test_figures_come_between_the_marks_of_their_benchmark(
     figures = density._figures(30.0, 120_000_000, {"a": 15.0}, density.Effort())
     found = {
         "figures": [figure.as_json() for figure in figures],
-        "checks": [check.as_json() for check in density._checks({"a": 15.0}, Counter(), 0, 1)],
+        "details": {},
+        "checks": [check.as_json() for check in density._checks({"a": 15.0}, {"create events": 2})],
     }
     machine = {"cores": 2, "processor": "a processor", "memory_gib": 8, "kernel": "6.1"}
     scaling_page.write_page(
