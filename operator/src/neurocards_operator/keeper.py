@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 
 import structlog
 
@@ -55,18 +56,21 @@ class Keeper:
         self._woken.set()
 
     async def run(self) -> None:
-        """Evaluate until cancelled; what is known then is left in the status."""
-        pause_s = 0.0
+        """Evaluate until cancelled."""
+        due_s = self._clock.monotonic()
+        # Objects that were found together should not all be evaluated at the same moments.
+        share = random.random()
         try:
             while True:
-                self._pulse.beat(self.known.key, again_within_s=pause_s + EVALUATION_S_MAX)
-                due_s = self._clock.monotonic() + pause_s
-                was_woken = await wait(self._woken, at_most_s=pause_s)
+                left_s = due_s - self._clock.monotonic()
+                self._pulse.beat(self.known.key, again_within_s=max(0.0, left_s) + EVALUATION_S_MAX)
+                was_woken = await wait(self._woken, at_most_s=left_s)
                 self._woken.clear()
                 began_s = self._clock.monotonic()
                 if not was_woken:
                     self._metrics.overdue_seconds.observe(max(0.0, began_s - due_s))
-                pause_s = await self._turn()
+                due_s = began_s + share * await self._turn()
+                share = 1.0
                 left_s = began_s + self._wakes_apart_s - self._clock.monotonic()
                 await asyncio.sleep(max(0.0, left_s))
         finally:

@@ -5,6 +5,8 @@ The autoscalers of a namespace are listed once for all objects in it, and again 
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 
 from neurocards.domain.scaling_policy import Target as TargetReference
@@ -24,13 +26,15 @@ class Rivals:
         self._cluster, self._roster, self._clock = cluster, roster, clock
         self._listed: dict[str, tuple[float, dict[tuple[str, str], str]]] = {}
         self._told_forbidden = False
+        self._listing = asyncio.Lock()
 
     async def of(self, known: Known, reference: TargetReference) -> Finding | None:
         """Name the rival; ClusterUnavailableError when it cannot be told."""
         older = self._roster.rival_of(known)
         if older is not None:
             return older
-        autoscalers = await self._autoscalers(known.key.namespace)
+        async with self._listing:
+            autoscalers = await self._autoscalers(known.key.namespace)
         name = autoscalers.get((reference.kind, reference.name))
         if name is None:
             return None
