@@ -33,11 +33,11 @@ POLICY = {
     "replicas": {"min": REPLICAS_BEFORE, "base": REPLICAS_BEFORE, "max": REPLICAS_MAX},
     "jobsPerReplica": 1,
     "slo": {"percentile": 95, "wait": "15s", "headroom": "Disabled"},
-    "behavior": {"scaleDown": {"hold": "5s"}},
+    "behavior": {"scaleDown": {"hold": "1s"}},
 }
 INTERVAL_S = 15.0
 """Of the policy, so that the burst comes at any moment of it."""
-OBSERVED_S = 10.0
+OBSERVED_S = 5.0
 """How long is waited for another change after the burst was answered."""
 AT_REST_WITHIN_S = 120.0
 ANSWERED_WITHIN_S = 120.0
