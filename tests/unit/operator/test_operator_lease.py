@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +62,12 @@ def test_the_holder_stops_before_anybody_else_begins(
 
 
 def test_a_change_of_the_holder_is_counted_and_a_renewal_is_not():
-    written = {"namespace": "shop", "name": "operator", "duration_s": 15, "now": NOW}
+    written: dict[str, Any] = {
+        "namespace": "shop",
+        "name": "operator",
+        "duration_s": 15,
+        "now": NOW,
+    }
     taken = lease_body(holder="me", former=RECORD, **written)
     assert taken["spec"]["leaseTransitions"] == 4
     assert taken["metadata"]["resourceVersion"] == "7"

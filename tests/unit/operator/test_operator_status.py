@@ -56,7 +56,8 @@ def evaluated(
     troubles: tuple[Trouble, ...] = (),
     **seen: Any,
 ) -> Evaluated:
-    observation = Observation(**({"at": now, "replicas": 5, "queued": 0, "running": 0} | seen))
+    values: dict[str, Any] = {"at": now, "replicas": 5, "queued": 0, "running": 0} | seen
+    observation = Observation(**values)
     decision = decide(observation, policy, memory or Memory(), now)
     wanted = verdict(decision.replicas, observation.replicas, policy.mode, obstacles or Obstacles())
     return Evaluated(policy, observation, decision, wanted, troubles)
@@ -197,7 +198,8 @@ def test_the_moment_of_a_decision_changes_with_the_decision_only():
 def test_while_nothing_happens_nothing_is_written():
     """An hour of looks, each with other times in its memory, is not one write."""
     policy = replace(POLICY, idle=IdleRule(after_s=7200), limits=Limits(None, 480))
-    memory, status = Memory(), {}
+    memory = Memory()
+    status: dict[str, Any] = {}
     for look in range(240):
         now = NOW + timedelta(seconds=15 * look)
         done = evaluated(policy, memory, now=now)
