@@ -1,6 +1,6 @@
 """Make docs/pictures/chat-*.png: the chat page of a running demo, driven like a visitor.
 
-    python tools/screenshots.py
+    python tools/screenshots.py             (with any word behind it: the workers' picture alone)
 
 Starts a demo of its own beside whatever runs, draws a product photo, orders a video of it and takes
 a picture of every state. Needs a Chromium of the system (Debian: apt-get install chromium).
@@ -18,7 +18,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter
 from playwright.async_api import Browser, Page, async_playwright
 
+from neurocards.scaling_policies import load_policy
 from neurocards_sandbox.demo.options import DemoOptions
+from neurocards_sandbox.demo.session import DEMO_POLICY
 from neurocards_sandbox.demo.stack import DemoStack
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
@@ -35,6 +37,7 @@ COMMON_COLOURS = 208
 RARE_COLOURS = 48
 """A palette of both: gradients without bands, and the few strong colours of buttons and icons."""
 VIDEO_TIMEOUT_MS = 180_000
+CROWD_MS = 20_000
 CAPTION = {"ru": "Крем для рук с маслом ши, 75 мл", "en": "Hand cream with shea butter, 75 ml"}
 
 
@@ -145,6 +148,20 @@ async def visit(browser: Browser, url: str, view: View, photo: Path) -> None:
     await context.close()
 
 
+async def scale(browser: Browser, url: str) -> None:
+    """Send the crowd and wait until all workers are there."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 860}, locale="en")
+    page = await context.new_page()
+    await page.goto(url)
+    await page.click("#workers-tab")
+    await page.click("#crowd-button")
+    await page.click("#scaling summary")
+    await page.wait_for_selector("[data-gauge=workers] dd:text('4 / 4')", timeout=VIDEO_TIMEOUT_MS)
+    await page.wait_for_timeout(CROWD_MS)
+    await take(page, "chat-scaling")
+    await context.close()
+
+
 def report(words: str) -> None:
     sys.stderr.write(words + "\n")
 
@@ -153,7 +170,8 @@ async def main() -> None:
     chromium = find_chromium()
     with tempfile.TemporaryDirectory(prefix="neurocards-pictures-") as folder:
         photo = draw_product(Path(folder) / "hand-cream.jpg")
-        options = DemoOptions(data_dir=Path(folder) / "data", port=0)
+        policy = load_policy(DEMO_POLICY)
+        options = DemoOptions(data_dir=Path(folder) / "data", port=0, policy=policy)
         async with (
             DemoStack(options, report) as stack,
             async_playwright() as playwright,
@@ -161,8 +179,12 @@ async def main() -> None:
             browser = await playwright.chromium.launch(
                 executable_path=chromium, args=CHROMIUM_OPTIONS
             )
-            for view in VIEWS:
+            watching = asyncio.create_task(stack.watch())
+            for view in VIEWS if len(sys.argv) == 1 else ():
                 await visit(browser, stack.page_url, view, photo)
+            await scale(browser, stack.page_url)
+            watching.cancel()
+            await asyncio.wait({watching})
             await browser.close()
 
 
