@@ -6,11 +6,12 @@ import { text } from "./texts.js";
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 300;
 const LANE = 44;
-const SPAN_S = 300;
+const SPAN_S_MIN = 60;
 
 /** @param {{at: number, history: number[][], policy: {max: number}}} scaling */
 export function chart({ at, history, policy }) {
-  const x = (when) => WIDTH - Math.min(SPAN_S, at - when) * WIDTH / SPAN_S;
+  const span = Math.max(SPAN_S_MIN, at - (history[0]?.[0] ?? at));
+  const x = (when) => WIDTH - (at - when) * WIDTH / span;
   const samples = history.map(([when, queued, , wanted, ready]) => ({ x: x(when), queued, wanted, ready }));
   const longest = Math.max(5, ...samples.map(({ queued }) => queued));
   const most = Math.max(policy.max, ...samples.map(({ wanted }) => wanted));
