@@ -162,3 +162,14 @@ def test_two_deployments_never_share_pods(rendered: Rendered) -> None:
                 selector = one["spec"]["selector"]["matchLabels"]
                 labels = other["spec"]["template"]["metadata"]["labels"]
                 assert not selector.items() <= labels.items()
+
+
+def test_only_development_may_write_to_the_root(chart_once: Chart) -> None:
+    """For sources that are copied into a running pod; never by accident."""
+    rendered = chart_once.render(DEMO, {"development": {"writableRoot": True}})
+    writable = {
+        name
+        for name, container in rendered.containers()
+        if not container["securityContext"]["readOnlyRootFilesystem"]
+    }
+    assert writable == {"Deployment/neurocards-bot/bot", "Deployment/neurocards-worker/worker"}

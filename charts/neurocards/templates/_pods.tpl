@@ -11,7 +11,7 @@ seccompProfile: {type: RuntimeDefault}
 
 {{- define "neurocards.containerSecurity" -}}
 allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
+readOnlyRootFilesystem: {{ if kindIs "map" . }}{{ not .writable }}{{ else }}true{{ end }}
 capabilities: {drop: [ALL]}
 {{- end -}}
 

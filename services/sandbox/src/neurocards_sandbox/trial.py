@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from pydantic import Field
 
 from neurocards.errors import ConfigurationError, NeurocardsError
-from neurocards.settings import Concern, Database, Loader, Telegram
+from neurocards.settings import Concern, Database, Loader
 from neurocards_sandbox.chat.jobs import JobReader, JobView
 from neurocards_sandbox.demo.errors import DemoError
 from neurocards_sandbox.demo.ordering import Wish, place_order
@@ -33,33 +33,51 @@ EXIT_CONFIGURATION = 2
 
 
 class Trial(Concern):
-    """How long an order may take."""
+    """Where the order is given, and how long it may take."""
 
+    telegram_api_url: str = "http://127.0.0.1:8081"
+    """The Telegram simulator, whose first bot is tried."""
+    trial_timeline: bool = True
+    """Tell the moments of the job, out of the database; without it the chat alone is looked at."""
     trial_timeout_s: float = Field(300.0, gt=0)
     """From the photo to the video."""
 
 
-async def run(trial: Trial, telegram: Telegram, database: Database) -> None:
+async def run(trial: Trial, database: Database) -> None:
     """Order, wait, look at the video; DemoError or TimeoutError when there is none."""
-    bot_id = next(iter(telegram.tokens_by_bot_id))
     # Another person each time: what an earlier trial left behind says nothing.
     user_id = USER_IDS_FROM + time.time_ns() // 1_000_000 % 1_000_000_000
     async with (
         asyncio.timeout(trial.trial_timeout_s),
-        httpx.AsyncClient(base_url=telegram.telegram_api_url, trust_env=False) as http,
-        JobReader(database.dsn) as jobs,
+        httpx.AsyncClient(base_url=trial.telegram_api_url, trust_env=False) as http,
     ):
-        visitor = Visitor(http, bot_id=bot_id, user_id=user_id)
+        visitor = Visitor(http, bot_id=await _bot_id(http), user_id=user_id)
         await visitor.introduce("Trial", "en")
         started = time.time()
         with tempfile.TemporaryDirectory() as folder:
             photo = await asyncio.to_thread(draw_photo, Path(folder) / "photo.jpg")
-            message_id = await place_order(
-                visitor, Wish(photo=photo, length_s=VIDEO_S, language="en")
-            )
+            wish = Wish(photo=photo, length_s=VIDEO_S, language="en")
+            message_id = await place_order(visitor, wish)
+        if trial.trial_timeline:
+            await _tell_of_job(database, user_id, started)
+        await _look_at_video(visitor, message_id, timeout_s=trial.trial_timeout_s)
+
+
+async def _bot_id(http: httpx.AsyncClient) -> int:
+    answer = await http.get("/sim/bots")
+    answer.raise_for_status()
+    bots = answer.json()
+    if not bots:
+        raise DemoError("no bot has called the Telegram simulator yet")
+    return int(bots[0]["bot_id"])
+
+
+async def _tell_of_job(database: Database, user_id: int, started: float) -> None:
+    async with JobReader(database.dsn) as jobs:
         job = await _until_finished(jobs, user_id)
-        _tell(job, started)
-        await _look_at_video(visitor, message_id, job)
+    _tell(job, started)
+    if job.status != "done":
+        raise DemoError(f"the job is {job.status}: {job.error}")
 
 
 def draw_photo(path: Path) -> Path:
@@ -84,12 +102,11 @@ def _tell(job: JobView, started: float) -> None:
         _say(f"  {at.timestamp() - started:8.2f} s  {state}")
 
 
-async def _look_at_video(visitor: Visitor, message_id: int, job: JobView) -> None:
-    if job.status != "done":
-        raise DemoError(f"the job is {job.status}: {job.error}")
+async def _look_at_video(visitor: Visitor, message_id: int, *, timeout_s: float) -> None:
     message = await visitor.until(
         lambda message: message["message_id"] == message_id and message["media"] is not None,
         what="the video in the place of the status message",
+        timeout_s=timeout_s,
     )
     facts = read_video_facts(await visitor.download(message["media"]))
     if facts is None:
@@ -104,12 +121,11 @@ def _say(words: str) -> None:
 
 def main() -> int:
     loader = Loader()
-    trial, telegram = loader.read(Trial), loader.read(Telegram)
-    database = loader.read(Database)
+    trial, database = loader.read(Trial), loader.read(Database)
     try:
         loader.finish()
-        if trial and telegram and database:
-            asyncio.run(run(trial, telegram, database))
+        if trial and database:
+            asyncio.run(run(trial, database))
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_CONFIGURATION
