@@ -49,7 +49,7 @@ async def run(effort: Effort, folder: Path) -> Outcome:
     async with ScalingStage(folder / "density") as stage:
         await _make(stage, names)
         operator = await stage.operator()
-        await asyncio.sleep(min(effort.density_s, SETTLED_S))
+        await _settled(stage.plane.audit_path)
         since = datetime.now(UTC)
         before = operator.cpu_s()
         await asyncio.sleep(effort.density_s)
@@ -111,6 +111,7 @@ def _policy(name: str) -> Mapping[str, Any]:
                 "min": 5,
             }
         ],
+        "behavior": {"scaleDown": {"hold": "5s"}},
         "evaluation": {"interval": f"{INTERVAL_S:.0f}s"},
     }
 
