@@ -7,6 +7,7 @@ beginning of each term and now and then is the net under it.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ from neurocards_operator.timing import retry_s
 log = structlog.get_logger(__name__)
 
 LEAVE_S = 3.0
+DELETED_KEPT = 1000
+"""Uids of objects that are gone: a listing that was under way may still name them."""
 
 
 class Fleet:
@@ -40,12 +43,14 @@ class Fleet:
         self._resync_s = resync_s
         self._pulse, self._metrics = pulse, metrics
         self._keepers: dict[Key, tuple[Keeper, asyncio.Task[None]]] = {}
+        self._deleted: deque[str] = deque(maxlen=DELETED_KEPT)
         self._leading = False
 
     def on_event(self, kind: str, tree: Mapping[str, Any]) -> None:
         """Take one event of the watch."""
         known = known_of(tree)
         if kind == "DELETED" or known.is_leaving:
+            self._deleted.append(known.uid)
             self._forget(known.key, known.uid)
         else:
             self._learn(known)
@@ -57,7 +62,7 @@ class Fleet:
 
     async def lead(self) -> None:
         """Keep all objects until cancelled."""
-        self._leading, failures = True, 0
+        failures = 0
         try:
             while True:
                 self._pulse.beat("fleet", again_within_s=self._resync_s)
@@ -83,11 +88,15 @@ class Fleet:
                 self._learn(known)
         for key in before - listed:
             self._forget(key, None)
+        # Not before all are known: of two policies on one target the younger one must not act.
+        self._leading = True
         for key in self._roster.all_keys() - self._keepers.keys():
             self._employ(key)
 
     def _learn(self, known: Known) -> None:
         former = self._roster.get(known.key)
+        if known.uid in self._deleted or (former is not None and former.is_newer_than(known)):
+            return
         self._roster.put(known)
         self._metrics.objects.set(len(self._roster))
         if not self._leading:

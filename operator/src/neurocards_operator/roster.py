@@ -51,6 +51,10 @@ class Known:
         """Say whether it was deleted and only waits for somebody's finalizer."""
         return "deletionTimestamp" in self.document["metadata"]
 
+    def is_newer_than(self, other: Known) -> bool:
+        """Say whether this is a later word of the same object."""
+        return self.uid == other.uid and self.generation > other.generation
+
     def says_the_same(self, other: Known) -> bool:
         """Compare what people write; the status is ours."""
         return (self.uid, self.generation, self.fixed_slots) == (
