@@ -45,7 +45,8 @@ cluster-tools: $(STAMP) ## Build a Kubernetes control plane from source for test
 
 .PHONY: test-cluster
 test-cluster: $(STAMP) ## Run the tests on a real Kubernetes (after cluster-tools, or with a kubeconfig)
-	$(BIN)/pytest tests/cluster -q
+	@tools=$$(tools/chart/build.sh) || exit 1; \
+	NEUROCARDS_CHART_TOOLS=$$tools $(BIN)/pytest tests/cluster -q
 
 # The tests that are about the domain: what only others happen to run is not shown by them.
 DOMAIN_TESTS = tests/properties $(wildcard $(foreach topic,cron domain forecast scaling schedule staffing,tests/unit/test_$(topic)*.py))

@@ -160,6 +160,15 @@ def test_keys_of_the_provider_are_a_list(chart: Chart) -> None:
     assert reference == {"name": "neurocards", "key": "kie-api-keys"}
 
 
+def test_keys_of_one_account_share_its_quota(chart: Chart) -> None:
+    """The provider counts by account, not by key."""
+    rendered = chart.render(EXTERNAL, {"worker": {"kie": {"account": "studio"}}})
+    worker = main_container(rendered.find("Deployment", "neurocards-worker"))
+    assert value_of(worker, "KIE_API_KEY_ACCOUNT") == "studio"
+    own = main_container(chart.render(EXTERNAL).find("Deployment", "neurocards-worker"))
+    assert "KIE_API_KEY_ACCOUNT" not in environment(own)
+
+
 def test_a_new_key_restarts_the_workers(chart: Chart) -> None:
     """S0-11: by an annotation of the pods, one after the other and draining."""
 

@@ -20,6 +20,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"worker": {"extraEnv": [{"value": "nameless"}]}}, "extraEnv"),
     ({"worker": {"extraEnv": {"NAME": "value"}}}, "extraEnv"),
     ({"worker": {"extraEnv": [{"name": "WORKER_CONCURRENCY", "value": "7"}]}}, "worker.extraEnv"),
+    ({"worker": {"kie": {"account": "Studio One"}}}, "account"),
     ({"bot": {"mode": "websocket"}}, "mode"),
     ({"bot": {"replicas": 2}}, "bot.replicas"),
     ({"bot": {"mode": "webhook"}}, "publicBaseUrl"),

@@ -131,6 +131,9 @@ apply refuses a name that comes twice. Takes {base, extra}; gives YAML. */}}
 - {name: WORKER_CONCURRENCY, value: {{ .Values.worker.concurrency | quote }}}
 - {name: NEUROCARDS_PHOTO_PROCESSES, value: {{ .Values.worker.photoProcesses | quote }}}
 {{ include "neurocards.secretEnv" (dict "name" "KIE_API_KEY" "secret" $secret "key" "kie-api-keys") }}
+{{- with .Values.worker.kie.account }}
+- {name: KIE_API_KEY_ACCOUNT, value: {{ . | quote }}}
+{{- end }}
 {{ include "neurocards.secretEnv" (dict "name" "NEUROCARDS_OPENAI_API_KEY" "secret" $secret "key" "openai-api-key") }}
 - {name: NEUROCARDS_KIE_CREATES_PER_WINDOW, value: {{ .Values.worker.kie.createsPerWindow | quote }}}
 {{- with ternary (printf "%s:8082" $sandbox) .Values.worker.kie.apiUrl .Values.demo.enabled }}

@@ -24,7 +24,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
-def apply(definition: bytes, *, server: str, token: str, authority: Path | None) -> str:
+def apply(definition: bytes, *, server: str, token: str, tls: ssl.SSLContext) -> str:
     """Apply the YAML and give its generation; OSError (HTTPError for a refusal) otherwise.
 
     Conflicts are forced: whoever applied the definition before meant the chart's own.
@@ -40,8 +40,7 @@ def apply(definition: bytes, *, server: str, token: str, authority: Path | None)
             "Accept": "application/json",
         },
     )
-    context = None if authority is None else ssl.create_default_context(cafile=str(authority))
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=tls) as answer:  # noqa: S310
         return str(json.load(answer)["metadata"]["generation"])
 
 
@@ -60,7 +59,7 @@ def main(arguments: list[str]) -> int:
             Path(arguments[0]).read_bytes(),
             server=f"https://{shown}:{port}",
             token=(ACCOUNT / "token").read_text().strip(),
-            authority=ACCOUNT / "ca.crt",
+            tls=ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt")),
         )
     except urllib.error.HTTPError as error:
         reason = error.read().decode(errors="replace")
