@@ -20,9 +20,9 @@ Happening = Callable[[CrashWorld, UUID], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`caption` may hold words for the simulators; `then` happens to the accepted order."""
+    """How the order may end, its caption with words for the simulators, and what happens then."""
 
-    end: str = "done"
+    ends: tuple[str, ...] = ("done",)
     caption: str = "A mug"
     then: Happening | None = None
 
@@ -60,13 +60,14 @@ async def _a_worker_is_started(crash: CrashWorld, job_id: UUID) -> None:
 
 STUCK = "A mug [sim:stuck]"
 HAPPY = Scenario()
-REFUSED = Scenario("failed", "A mug [sim:violation]")
-RETRIED = Scenario("done", "A mug [sim:temporary:1]")
-LOST_REPLY = Scenario("done", "A mug [sim:lost-reply:1]")
-NO_KEY = Scenario("done", "A mug [sim:rate:1]")
-DELETED = Scenario("done", STUCK, _message_is_deleted)
-HANDED_OVER = Scenario("done", STUCK, _workers_are_told_to_end)
-STARTED = Scenario("done", "A mug", _a_worker_is_started)
+REFUSED = Scenario(("failed",), "A mug [sim:violation]")
+RETRIED = Scenario(("done",), "A mug [sim:temporary:1]")
+# Whoever dies over the repeated order leaves a doubt again, and there is no third one.
+LOST_REPLY = Scenario(("done", "failed"), "A mug [sim:lost-reply:1]")
+NO_KEY = Scenario(("done",), "A mug [sim:rate:1]")
+DELETED = Scenario(("done",), STUCK, _message_is_deleted)
+HANDED_OVER = Scenario(("done",), STUCK, _workers_are_told_to_end)
+STARTED = Scenario(("done",), "A mug", _a_worker_is_started)
 
 SCENARIOS: Mapping[str, Scenario] = {
     "jobs.count_resubmission": LOST_REPLY,
@@ -114,7 +115,7 @@ async def test_an_order_ends_as_it_should_although_its_worker_dies_at(
     await crash.death(point)
     end = await crash.end_of(job_id)
     assert await crash.breaches(job_id) == []
-    assert end == scenario.end
+    assert end in scenario.ends
 
 
 def test_no_point_is_left_out_without_a_reason() -> None:
