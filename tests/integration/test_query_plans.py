@@ -58,7 +58,6 @@ HOT = [
     ("outbox", "enqueue_due", ("100", "60")),
     ("outbox", "enqueue_all", ("NULL", "100")),
     ("outbox", "end_overdue", ("100", "60")),
-    ("outbox", "enqueue_untold", ("100", "60")),
     ("scaling", "pool_signals", ("'default'", "now()", "10")),
     ("scaling", "service_times", ("100", "60")),
     ("scaling", "jobs_by_worker", ("'default'",)),

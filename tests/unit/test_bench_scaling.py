@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from bench import density, reaction, scaling_page
+from bench.effort import Effort
 from bench.reaction import Changes
 from bench.scaling_stage import OPERATOR_USER
 
@@ -99,7 +100,7 @@ def test_figures_come_between_the_marks_of_their_benchmark(
     begin, end = scaling_page.marks("density")
     other = "\n".join(scaling_page.marks("reaction"))
     page.write_text(f"words\n{begin}\nold\n{end}\nmore words\n{other}\n")
-    figures = density._figures(30.0, 120_000_000, {"a": 15.0}, density.Effort())
+    figures = density._figures(30.0, 120_000_000, {"a": 15.0}, Effort())
     found = {
         "figures": [figure.as_json() for figure in figures],
         "details": {},

@@ -137,9 +137,6 @@ SELECT ensure_job_partitions();
 -- name: operator_announces_a_job
 INSERT INTO outbox (job_id, pool) VALUES (gen_random_uuid(), 'default');
 
--- name: owner_changes_the_ledger
-UPDATE ledger SET amount = 9;
-
 -- name: operator_reads_the_outbox
 SELECT * FROM outbox;
 
@@ -154,6 +151,9 @@ INSERT INTO scaling_decisions (namespace, name) VALUES ('x', 'x');
 
 -- name: bot_records_a_decision
 SELECT record_scaling_decision(now(), 'x', 'x', 'x', 'Auto', 0, 1, 'x', 'x', '{}');
+
+-- name: owner_changes_the_ledger
+UPDATE ledger SET amount = 9;
 
 -- name: owner_deletes_from_the_ledger
 DELETE FROM ledger;
