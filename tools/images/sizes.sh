@@ -27,6 +27,6 @@ for name in bot worker operator; do
         "$(milliseconds "$image")"
 done
 image="neurocards-sandbox:$tag"
-started=$(milliseconds --entrypoint python --env NEUROCARDS_INGRESS="{}" "$image" \
+started=$(milliseconds --entrypoint python "$image" \
     -m neurocards_sandbox.demo.sandbox_process)
 printf '%-10s %4s MB, settings read after %s ms\n' sandbox "$(megabytes "$image")" "$started"

@@ -12,10 +12,9 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import MappingProxyType
 
 import uvicorn
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from starlette.types import ASGIApp
 
 from neurocards.errors import ConfigurationError
@@ -56,7 +55,7 @@ class SandboxSettings(Concern):
     kie_key: SecretStr = SecretStr("sandbox-kie-key")
     kie_webhook_key: SecretStr = SecretStr("")
     openai_key: SecretStr = SecretStr("sandbox-openai-key")
-    ingress: Mapping[str, str] = MappingProxyType({})
+    ingress: Mapping[str, str] = Field(default_factory=dict)
     """Public https base -> local http base, as a TLS-terminating ingress would route it."""
     database_url: SecretStr | None = None
     """Where the page reads the jobs; without it the page shows the chat alone."""
