@@ -232,24 +232,7 @@ async def worker_world(
         hints = NatsHints(connection)
         callbacks_url = await stack.enter_async_context(serving(_callback_app(hints)))
         ingress = {PUBLIC_URL: bot_url or callbacks_url}
-        kie = await stack.enter_async_context(
-            kie_simulator(
-                KieSandboxSettings(
-                    time_factor=600,
-                    render=False,
-                    rate_limit=False,
-                    keys=KIE_KEYS,
-                    ingress=ingress,
-                ),
-                **kie_changes,
-            )
-        )
-        telegram = await stack.enter_async_context(
-            simulator(TelegramSandboxSettings(limits=False, ingress=ingress, time_factor=10))
-        )
-        openai_url = await stack.enter_async_context(
-            serving(create_openai(OpenAiSandboxSettings()))
-        )
+        kie, telegram, openai_url = await _providers(stack, ingress, **kie_changes)
         database = await stack.enter_async_context(open_database(stored, application_name="test"))
         openai = httpx.AsyncClient(base_url=openai_url, trust_env=False)
         world = WorkerWorld(
@@ -273,15 +256,7 @@ async def worker_world(
             ),
             stack=stack,
         )
-        world.person = Person(telegram.http, USER_ID, bot_id=BOT_ID)
-        await world.pool.execute(
-            SQL["add_template"].sql,
-            TEMPLATE_ID,
-            '{"en": "Studio"}',
-            '{"en": "Soft light."}',
-        )
-        await telegram.call("getMe", TOKEN)
-        await world.person.register()
+        await _settle(world)
         relay = None
         if bot_url is None:
             stream = JobStream(connection, broker, ack_wait_s=2.0, metrics=metrics)
@@ -294,6 +269,37 @@ async def worker_world(
                 relay.cancel()
                 await asyncio.wait({relay})
             await stack.aclose()
+
+
+async def _providers(
+    stack: AsyncExitStack, ingress: dict[str, str], **kie_changes: Any
+) -> tuple[Kie, Simulator, str]:
+    kie = await stack.enter_async_context(
+        kie_simulator(
+            KieSandboxSettings(
+                time_factor=600, render=False, rate_limit=False, keys=KIE_KEYS, ingress=ingress
+            ),
+            **kie_changes,
+        )
+    )
+    telegram = await stack.enter_async_context(
+        simulator(TelegramSandboxSettings(limits=False, ingress=ingress, time_factor=10))
+    )
+    return (
+        kie,
+        telegram,
+        await stack.enter_async_context(serving(create_openai(OpenAiSandboxSettings()))),
+    )
+
+
+async def _settle(world: WorkerWorld) -> None:
+    """Make the one person and the one template of this world."""
+    world.person = Person(world.telegram.http, USER_ID, bot_id=BOT_ID)
+    await world.pool.execute(
+        SQL["add_template"].sql, TEMPLATE_ID, '{"en": "Studio"}', '{"en": "Soft light."}'
+    )
+    await world.telegram.call("getMe", TOKEN)
+    await world.person.register()
 
 
 async def _relay(outbox: PostgresOutbox, publisher: NatsPublisher) -> None:
