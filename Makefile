@@ -62,7 +62,7 @@ test-unit: $(STAMP) ## Run the tests that need neither network nor server
 
 .PHONY: test-crash
 test-crash: $(STAMP) ## Kill worker and bot at every point where they touch the outside (about 10 minutes)
-	NEUROCARDS_TEST_CRASH=all $(BIN)/pytest tests/crash -q -n 2
+	NEUROCARDS_TEST_CRASH=all $(BIN)/pytest tests/crash -q -n 2 --dist loadgroup
 
 .PHONY: chaos
 chaos: $(STAMP) ## Many orders while everything fails: SECONDS=60 JOBS=200 SEED=n; prints JSON

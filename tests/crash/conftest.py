@@ -30,11 +30,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     assert wanted in {"all", "sample"}, f"NEUROCARDS_TEST_CRASH={wanted} is unknown"
     module: Any = metafunc.module
     points = module.POINTS if wanted == "all" else module.SAMPLE
-    metafunc.parametrize("point", points, ids=_name)
+    metafunc.parametrize("point", [_parameter(point) for point in points])
 
 
-def _name(point: str | tuple[str, str]) -> str:
-    return point if isinstance(point, str) else " ".join(point)
+def _parameter(point: str | tuple[str, str]) -> Any:
+    """Keep the points of one world together: to build it anew for each would cost more."""
+    world, name = ("worker", point) if isinstance(point, str) else (point[0], " ".join(point))
+    return pytest.param(point, id=name, marks=pytest.mark.xdist_group(f"crash-{world}"))
 
 
 @pytest.fixture(scope="module")

@@ -73,6 +73,12 @@ class CrashBotWorld:
                 self.bot = await self.nursery.spawn(self._environment, name="bot")
             await asyncio.sleep(LOOK_S)
 
+    async def until_begun(self) -> None:
+        """Wait for the first bot; what has loaded everything takes a while to do so."""
+        async with asyncio.timeout(END_WITHIN_S):
+            while self.bot is None:  # noqa: ASYNC110 - `watch` says nothing
+                await asyncio.sleep(LOOK_S)
+
     async def restart_bot(self) -> None:
         """Tell it to end; it is started again by `watch`."""
         assert self.bot is not None
@@ -222,6 +228,7 @@ async def crash_bot_world(
         watching = asyncio.create_task(crash.watch())
         try:
             await world.start_worker(**addresses)
+            await crash.until_begun()
             yield crash
         finally:
             watching.cancel()
