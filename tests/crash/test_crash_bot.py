@@ -130,6 +130,7 @@ NOT_VISITED = {
     "hints.announce_surely": "the provider calls again, and the net of looks is below",
     "orders.past_order": "a press that reads and comes again; what it makes is a draft",
     "inspector.cleaned": "a worker cleans photos, the bot looks at them",
+    "templates.template": "the bot looks one up in the menu that it remembers",
     "telegram.editMessageReplyMarkup": "it takes the buttons from a page of old videos",
 }
 ONLY_BY = {
@@ -139,7 +140,7 @@ ONLY_BY = {
     "telegram.getWebhookInfo": "webhook",
     "telegram.setWebhook": "webhook",
 }
-ASKED_ONCE = {"templates.template", "templates.templates"}
+ASKED_ONCE = {"templates.templates"}
 """What a bot asks for once and remembers: only one that has just begun comes to the point."""
 CAPTIONS: Mapping[Deed, str] = {
     _cancels_by_command: SLOW,
