@@ -217,7 +217,9 @@ async def test_a_job_is_cancelled_with_refund_before_it_reaches_the_provider(
     }
     assert await _balance(world) == 3
     claim = await world.jobs.claim(job_id, worker="late", lease_s=LEASE_S)
-    assert claim == NothingToDo(JobStatus.CANCELLED)
+    assert isinstance(claim, NothingToDo)
+    assert claim.status is JobStatus.CANCELLED
+    assert claim.untold is not None
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,13 @@ SEEN_OUTSIDE: dict[str, tuple[Judge, list[str]]] = {
         lambda: invariants.bill([replace(_DONE, orphans=1)], [_PAID, _PAID_AGAIN]),
         [],
     ),
+    "an orphan is paid for unseen while the counted repetition fails": (
+        lambda: invariants.bill(
+            [replace(_DONE, orphans=1)],
+            [_PAID, replace(_REFUSED, created_ms=12, ended_ms=25), _PAID_AGAIN],
+        ),
+        [],
+    ),
     "a task of nobody": (lambda: invariants.bill([], [_PAID]), ["I5"]),
     "a secret in a log": (
         lambda: invariants.secrets_in("key=s3cret", ["s3cret"], subject="log"),

@@ -68,7 +68,7 @@ def test_all_of_them_serve_the_chat_page_too(tmp_path: Path):
         named = until_answered(f"http://127.0.0.1:{telegram}/bot42:test/getMe", process).json()
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=WITHIN_S)
-    assert facts == {"bot_id": 42, "are_jobs_shown": False}
+    assert facts == {"bot_id": 42, "are_jobs_shown": False, "is_scaling_shown": False}
     assert named["result"]["first_name"] == "Neurocards"
     assert process.returncode == 0
 

@@ -170,7 +170,7 @@ def bill(jobs: Sequence[Ending], tasks: Sequence[Task]) -> list[Breach]:
         made.sort(key=lambda task: task.created_ms)
         hasty = sum(
             not any(_failed_before(earlier, task) for earlier in made[:number])
-            or any(earlier.succeeded for earlier in made[:number])
+            or sum(earlier.succeeded for earlier in made[:number]) > orphans[job_id]
             for number, task in enumerate(made[1:], start=1)
         )
         paid = sum(task.succeeded for task in made)
