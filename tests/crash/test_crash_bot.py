@@ -131,6 +131,7 @@ NOT_VISITED = {
     "orders.past_order": "a press that reads and comes again; what it makes is a draft",
     "inspector.cleaned": "a worker cleans photos, the bot looks at them",
     "templates.template": "the bot looks one up in the menu that it remembers",
+    "telegram.copyMessage": "it stands in the place of sendVideo where no file id is known",
     "telegram.editMessageReplyMarkup": "it takes the buttons from a page of old videos",
 }
 ONLY_BY = {

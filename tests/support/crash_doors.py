@@ -68,6 +68,7 @@ EXCUSED = {
     "QueuingClient": "the adapters over it are guarded",
     "ScriptOptions": "a value",
     "VideoDownload": "the video provider over it is guarded",
+    "WakingPublisher": "the publisher and the hints under it are guarded",
     "open_database": "the adapters over it are guarded",
 }
 """What a composition root takes from the adapters and no door guards, and why."""
@@ -78,6 +79,7 @@ WORKER_POINTS = [
 BOT_STORE_POINTS = [point for door in BOT_DOORS for point in points_of(door.title, door.port)]
 BOT_TELEGRAM_METHODS = (
     "answerCallbackQuery",
+    "copyMessage",
     "deleteWebhook",
     "editMessageReplyMarkup",
     "editMessageText",
