@@ -64,8 +64,13 @@ def arguments() -> argparse.Namespace:
     return parsed
 
 
-async def measure(names: list[str], effort: Effort, folder: Path) -> dict[str, object]:
-    """Run the benchmarks one after another and put everything into one report."""
+async def measure(
+    names: list[str], effort: Effort, folder: Path, out: Path | None
+) -> dict[str, object]:
+    """Run the benchmarks one after another and put everything into one report.
+
+    `out` gets what is there after each of them, so that a failure takes no figure away.
+    """
     figures: list[Figure] = []
     checks: list[Check] = []
     details: dict[str, object] = {}
@@ -84,14 +89,17 @@ async def measure(names: list[str], effort: Effort, folder: Path) -> dict[str, o
         for check in outcome.checks:
             if not check.ok:
                 say(f"  WRONG: {check.name}: {check.detail}")
-    return report | {
-        "runs": effort.runs,
-        "quick": effort == replace(QUICK, runs=effort.runs),
-        "correct": all(check.ok for check in checks),
-        "figures": [figure.as_json() for figure in figures],
-        "checks": [check.as_json() for check in checks],
-        "details": details,
-    }
+        report |= {
+            "runs": effort.runs,
+            "quick": effort == replace(QUICK, runs=effort.runs),
+            "correct": all(check.ok for check in checks),
+            "figures": [figure.as_json() for figure in figures],
+            "checks": [check.as_json() for check in checks],
+            "details": details,
+        }
+        if out is not None:
+            await asyncio.to_thread(out.write_text, json.dumps(report, indent=2) + "\n", "utf-8")
+    return report
 
 
 def say(words: str) -> None:
@@ -106,13 +114,10 @@ def main() -> int:
     names = [name for name in BENCHMARKS if name in parsed.names or not parsed.names]
     with tempfile.TemporaryDirectory(prefix="neurocards-bench-") as passing:
         folder = parsed.folder or Path(passing)
-        report = asyncio.run(measure(names, effort, folder))
-    text = json.dumps(report, indent=2)
-    if parsed.out:
-        parsed.out.write_text(text + "\n", encoding="utf-8")
+        report = asyncio.run(measure(names, effort, folder, parsed.out))
     if parsed.write_docs:
         write_page(report)
-    print(text)
+    print(json.dumps(report, indent=2))
     return 0 if report["correct"] else 1
 
 
