@@ -12,22 +12,19 @@ import asyncio
 import json
 import sys
 import tempfile
-import time
-from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from tools.cluster.binaries import FAMILIES
 
 from bench import density, policies, reaction, stress
+from bench.course import Benchmarks, add_options, keep, outcomes, parse
 from bench.effort import QUICK, Effort
-from bench.figures import Outcome
 from bench.machine import machine, taken_at, versions
 from bench.scaling_page import PAGE, write_page
 from bench.stage import server_versions
 
-Benchmark = Callable[[Effort, Path], Awaitable[Outcome]]
-BENCHMARKS: Mapping[str, Benchmark] = {
+BENCHMARKS: Benchmarks = {
     "policies": policies.run,
     "stress": stress.run,
     "reaction": reaction.run,
@@ -39,25 +36,13 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.scaling", description="Measure the scaling; prints JSON."
     )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; all without a name"
-    )
-    parser.add_argument("--quick", action="store_true", help="tiny, to see that it still works")
-    parser.add_argument("--out", type=Path, help="write the JSON to this file too")
-    parser.add_argument(
-        "--write-docs", action="store_true", help=f"put the figures into {PAGE.name} too"
-    )
-    parser.add_argument("--folder", type=Path, help="keep data and logs in this new folder")
-    parsed = parser.parse_args()
-    unknown = set(parsed.names) - set(BENCHMARKS)
-    if unknown:
-        parser.error(f"there is no {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
-    if parsed.quick and parsed.write_docs:
-        parser.error("what --quick measures means nothing: it does not belong onto the page")
-    return parsed
+    add_options(parser, BENCHMARKS, PAGE)
+    return parse(parser, BENCHMARKS)
 
 
-async def measure(names: list[str], effort: Effort, folder: Path) -> dict[str, object]:
+async def measure(
+    names: list[str], effort: Effort, folder: Path, out: Path | None
+) -> dict[str, object]:
     """Run the benchmarks one after another and put everything into one report."""
     servers = await server_versions(folder / "versions")
     servers |= {family.folder: family.version for family in FAMILIES}
@@ -70,41 +55,28 @@ async def measure(names: list[str], effort: Effort, folder: Path) -> dict[str, o
     }
     found: dict[str, object] = {}
     correct = True
-    for name in names:
-        began = time.monotonic()
-        say(f"{name} ...")
-        outcome = await BENCHMARKS[name](effort, folder)
-        say(f"{name} took {time.monotonic() - began:.0f} s")
-        for figure in outcome.figures:
-            say(f"  {figure.name}: {figure.median:.4g} {figure.unit}")
-        for check in outcome.checks:
-            if not check.ok:
-                say(f"  WRONG: {check.name}: {check.detail}")
+    async for name, outcome in outcomes(BENCHMARKS, names, effort, folder):
         correct = correct and all(check.ok for check in outcome.checks)
         found[name] = {
             "figures": [figure.as_json() for figure in outcome.figures],
             "checks": [check.as_json() for check in outcome.checks],
             "details": outcome.details,
         }
-    return report | {"correct": correct, "benchmarks": found}
-
-
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+        report |= {"correct": correct, "benchmarks": found}
+        await keep(report, out)
+    return report
 
 
 def main() -> int:
     parsed = arguments()
     effort = QUICK if parsed.quick else Effort()
-    names = [name for name in BENCHMARKS if name in parsed.names or not parsed.names]
     with tempfile.TemporaryDirectory(prefix="neurocards-scaling-") as passing:
-        report = asyncio.run(measure(names, effort, parsed.folder or Path(passing)))
-    text = json.dumps(report, indent=2)
-    if parsed.out:
-        parsed.out.write_text(text + "\n", encoding="utf-8")
+        report = asyncio.run(
+            measure(parsed.names, effort, parsed.folder or Path(passing), parsed.out)
+        )
     if parsed.write_docs:
         write_page(report)
-    print(text)
+    print(json.dumps(report, indent=2))
     return 0 if report["correct"] else 1
 
 
