@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ import typer
 
 from neurocards.domain.scaling_policy import ScalingPolicy
 from neurocards.errors import ConfigurationError
+from neurocards.ops.sheets import Output
 from neurocards.replay.clairvoyant import NAME as CLAIRVOYANT
 from neurocards.replay.contest import KEDA, Contest
 from neurocards.replay.figures import Figures, figures
@@ -36,11 +36,6 @@ scaling = typer.Typer(
     help="Scaling: try policies on recorded or invented traffic, and ask why there are so many.",
     epilog="Example: neurocards scaling plan -f docs/policies/single.yaml --trace week.csv",
 )
-
-
-class Output(StrEnum):
-    TABLE = "table"
-    JSON = "json"
 
 
 File = Annotated[

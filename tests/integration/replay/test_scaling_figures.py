@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from bench import policies, stress
+from bench.course import Benchmark
 from bench.effort import QUICK
-from bench.scaling import Benchmark
 
 from neurocards.replay.traces import Shape
 
