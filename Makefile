@@ -60,6 +60,10 @@ coverage: $(STAMP) ## Fail unless the tests take every branch of the domain
 test-unit: $(STAMP) ## Run the tests that need neither network nor server
 	$(BIN)/pytest tests/unit -q
 
+.PHONY: test-model
+test-model: $(STAMP) ## Look for an order of events that breaks an invariant: EXAMPLES=500
+	NEUROCARDS_TEST_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/pytest tests/model -q
+
 .PHONY: test-crash
 test-crash: $(STAMP) ## Kill worker and bot at every point where they touch the outside (about 10 minutes)
 	NEUROCARDS_TEST_CRASH=all $(BIN)/pytest tests/crash -q -n 2 --dist loadgroup

@@ -106,6 +106,32 @@ async def test_a_job_that_comes_back_has_a_new_end_to_tell_of(world: World):
     assert not (await world.stored(job.id)).is_told
 
 
+async def test_who_had_left_is_told_of_a_failure_when_he_comes_back(world: World):
+    """His credits are back already; without a word his order would seem to go on for ever."""
+    job = await _failed(world)
+    await taken_messages(world)
+    assert await world.jobs.mark_told(job.id, attempt=job.attempt, reached=False)
+    assert await _untold(world, job.id) is None
+    assert await world.orders.requeue_undelivered(USER_ID, bot_id=BOT_ID + 1) == 0
+    assert await world.orders.requeue_undelivered(USER_ID, bot_id=BOT_ID) == 0
+    assert [message.job_id for message in await taken_messages(world)] == [job.id]
+    untold = await _untold(world, job.id)
+    assert untold is not None
+    assert (untold.job.status, untold.notice_sent) == (JobStatus.FAILED, False)
+    assert await world.jobs.mark_told(job.id, attempt=job.attempt)
+    await world.orders.requeue_undelivered(USER_ID, bot_id=BOT_ID)
+    assert await taken_messages(world) == []
+
+
+async def test_who_comes_back_after_fourteen_days_is_told_nothing(world: World):
+    job = await _failed(world)
+    await taken_messages(world)
+    await world.jobs.mark_told(job.id, attempt=job.attempt, reached=False)
+    await world.pass_time(14 * 86_400 + 1)
+    await world.orders.requeue_undelivered(USER_ID, bot_id=BOT_ID)
+    assert await taken_messages(world) == []
+
+
 async def test_untold_ends_are_announced_once_in_a_while_until_they_are_told(world: World):
     job = await _failed(world)
     await taken_messages(world)

@@ -50,7 +50,7 @@ HOT = [
     ("jobs", "release_jobs", (f"ARRAY[{JOB_ID}]", "ARRAY[1]")),
     ("jobs", "start_fetching", FENCE),
     ("jobs", "finish_job", (JOB_ID, "1", "'delivering'", "'file'", "false")),
-    ("jobs", "mark_told", (JOB_ID, "1")),
+    ("jobs", "mark_told", (JOB_ID, "1", "true")),
     ("orders", "history", ("7", "NULL", "10", "NULL")),
     ("orders", "requeue_undelivered", ("7", "1")),
     ("reports", "queue_stats", ()),

@@ -118,8 +118,11 @@ class JobStore(Protocol):
         """Delivering -> done. Told of at once: one that is undelivered, and one that came anew."""
         ...
 
-    async def mark_told(self, job_id: UUID, *, attempt: int) -> bool:
-        """Remember that the user knows how the job ended; False when it has not, or goes on."""
+    async def mark_told(self, job_id: UUID, *, attempt: int, reached: bool = True) -> bool:
+        """Remember that the user knows how the job ended; False when it has not, or goes on.
+
+        `reached` False: he has blocked the bot, and is told when he comes back.
+        """
         ...
 
     async def postpone(

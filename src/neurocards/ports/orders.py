@@ -204,7 +204,10 @@ class OrderStore(Protocol):
         ...
 
     async def requeue_undelivered(self, tg_user_id: int, *, bot_id: int) -> int:
-        """Queue again what could not be shown in the last 14 days; tell how many jobs."""
+        """Queue again what could not be shown in the last 14 days; tell how many videos.
+
+        Ends without a video that the user could not be told of are to be told again.
+        """
         ...
 
     async def queue_stats(self) -> QueueStats: ...

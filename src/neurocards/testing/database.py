@@ -65,6 +65,7 @@ class JobRecord:
     parked_notice_at: datetime | None = None
     notice_sent_at: datetime | None = None
     told_at: datetime | None = None
+    unreached_at: datetime | None = None
     unreadable: str | None = None
     """Why its order cannot be read, in a test of that."""
 

@@ -153,13 +153,15 @@ class MemoryJobStore:
         record.error_class = record.error_code = record.error_text = None
         return True
 
-    async def mark_told(self, job_id: UUID, *, attempt: int) -> bool:
+    async def mark_told(self, job_id: UUID, *, attempt: int, reached: bool = True) -> bool:
         record = self._database.jobs.get(job_id)
         if record is None or record.attempt != attempt or not record.status.is_terminal:
             return False
         now = self._database.clock.now()
         record.told_at = record.told_at or now
-        record.notice_sent_at = record.notice_sent_at or now
+        if reached:
+            record.notice_sent_at = record.notice_sent_at or now
+        record.unreached_at = None if reached else record.unreached_at or now
         return True
 
     async def postpone(

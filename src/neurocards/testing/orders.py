@@ -229,6 +229,15 @@ class MemoryOrderStore:
             patience = min(record.deadline_at - record.created_at, _REQUEUED_DEADLINE_MAX)
             record.deadline_at = now + patience
             self._database.announce(record)
+        for record in self._of(tg_user_id):
+            if (
+                record.bot_id == bot_id
+                and record.status in (JobStatus.FAILED, JobStatus.CANCELLED)
+                and record.unreached_at is not None
+                and record.unreached_at > now - _KEPT_AT_PROVIDER
+            ):
+                record.told_at = record.unreached_at = None
+                self._database.announce(record)
         return len(waiting)
 
     async def queue_stats(self) -> QueueStats:

@@ -5,7 +5,8 @@ UPDATE jobs SET
     created_at = created_at - $1::interval, deadline_at = deadline_at - $1::interval,
     enqueued_at = enqueued_at - $1::interval, lease_until = lease_until - $1::interval,
     retry_at = retry_at - $1::interval, submitted_at = submitted_at - $1::interval,
-    finished_at = finished_at - $1::interval, undelivered_at = undelivered_at - $1::interval;
+    finished_at = finished_at - $1::interval, undelivered_at = undelivered_at - $1::interval,
+    unreached_at = unreached_at - $1::interval;
 
 -- name: move_updates
 UPDATE updates SET received_at = received_at - $1::interval;

@@ -136,6 +136,26 @@ async def test_a_notice_that_went_out_before_the_crash_comes_at_most_once_more(
     assert await untold(bench, job_id) is None
 
 
+async def test_who_had_blocked_the_bot_reads_of_the_failure_when_he_comes_back(
+    bench: WorkerBench,
+):
+    """Nobody else would put an end to the progress that stands in his chat."""
+    bench.writer.errors.append(openai_error("I can't help with that.", code="refusal"))
+    job_id = await bench.accept()
+    record = bench.record(job_id)
+    bench.messenger.chat(record.chat_id).blocked = True
+    await bench.carry(job_id)
+    assert record.status is JobStatus.FAILED
+    assert await untold(bench, job_id) is None
+
+    bench.messenger.chat(record.chat_id).blocked = False
+    await bench.world.orders.requeue_undelivered(record.tg_user_id, bot_id=record.bot_id)
+    assert await told_by_a_successor(bench, job_id)
+
+    assert "Вы нарушили правила OpenAI" in bench.status_message.html
+    assert count(bench, SEE_ABOVE) == 1
+
+
 async def test_a_told_job_is_told_of_once_however_often_its_message_comes(bench: WorkerBench):
     job_id = await bench.accept()
     await bench.carry(job_id)

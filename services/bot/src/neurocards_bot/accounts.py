@@ -79,8 +79,7 @@ class Accounts:
         """Reach the user again; tell how many finished videos are on their way now."""
         await self._orders.set_blocked(tg_user_id, blocked=False)
         videos = await self._orders.requeue_undelivered(tg_user_id, bot_id=bot_id)
-        if videos:
-            self._wake_relay()
+        self._wake_relay()
         return videos
 
     async def balance(self, tg_user_id: int) -> int:

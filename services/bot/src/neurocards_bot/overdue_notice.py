@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 from aiogram import Bot
-from aiogram.exceptions import AiogramError, TelegramForbiddenError
+from aiogram.exceptions import AiogramError
 
 from neurocards.ports.queue import OverdueJob
 from neurocards_bot.order_texts import OrderTexts
@@ -29,7 +29,7 @@ class OverdueNotice:
         self._texts = texts
 
     async def tell(self, jobs: Sequence[OverdueJob]) -> Collection[UUID]:
-        """Tell them all at once; give the jobs whose users know, or cannot be reached at all."""
+        """Tell them all at once; give the jobs whose users know."""
         told = await asyncio.gather(*(self._tell(job) for job in jobs))
         return [job.job_id for job, is_told in zip(jobs, told, strict=True) if is_told]
 
@@ -44,7 +44,7 @@ class OverdueNotice:
                 await _edit_or_send(bot, job, screen)
         except (AiogramError, TimeoutError) as error:
             log.info("notice.lost", job_id=str(job.job_id), reason=type(error).__name__)
-            return isinstance(error, TelegramForbiddenError)
+            return False
         return True
 
 

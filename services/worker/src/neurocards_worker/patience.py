@@ -76,8 +76,10 @@ class PatientJobStore:
             lambda: self._jobs.finish(fence, result_file_id=result_file_id, undelivered=undelivered)
         )
 
-    async def mark_told(self, job_id: UUID, *, attempt: int) -> bool:
-        return await self._until_stored(lambda: self._jobs.mark_told(job_id, attempt=attempt))
+    async def mark_told(self, job_id: UUID, *, attempt: int, reached: bool = True) -> bool:
+        return await self._until_stored(
+            lambda: self._jobs.mark_told(job_id, attempt=attempt, reached=reached)
+        )
 
     async def postpone(
         self,

@@ -3,7 +3,8 @@
 They come after the commit that they tell of. The words of an end are noted when they were said,
 and whoever meets an ended job without that note says them (again): an edit shows once however often
 it is made, a short new message may come a second time where its teller died in between. What
-cannot be said for passing reasons is said later; whoever cannot be reached at all counts as told.
+cannot be said for passing reasons is said later, and to a user who has blocked the bot when he
+comes back.
 """
 
 from __future__ import annotations
@@ -48,8 +49,10 @@ class _Said(Enum):
     YES = auto()
     GONE = auto()
     """The message that should say it is no longer there."""
+    AWAY = auto()
+    """The user has blocked the bot."""
     NEVER = auto()
-    """Nobody is there to hear it, or it is refused whenever it is tried."""
+    """It is refused whenever it is tried."""
     LATER = auto()
 
 
@@ -139,7 +142,7 @@ class Tidings:
     async def _noted(self, job: Job, said: _Said) -> bool:
         if said is _Said.LATER:
             return False
-        await self._jobs.mark_told(job.id, attempt=job.attempt)
+        await self._jobs.mark_told(job.id, attempt=job.attempt, reached=said is not _Said.AWAY)
         return True
 
     async def _edit(self, job: Job, text: str, button: Button | None = None) -> None:
@@ -189,6 +192,6 @@ def _said(error: ProviderError) -> _Said:
         case MessageGoneError():
             return _Said.GONE
         case RecipientGoneError():
-            return _Said.NEVER
+            return _Said.AWAY
         case _:
             return _Said.LATER if passes(error) or lacks_its_token(error) else _Said.NEVER

@@ -80,8 +80,8 @@ class PostgresJobStore:
     async def finish(self, fence: Fence, *, result_file_id: str | None, undelivered: bool) -> bool:
         return await self._write("finish_job", fence, result_file_id, undelivered)
 
-    async def mark_told(self, job_id: UUID, *, attempt: int) -> bool:
-        row = await self._database.row(self._statements["mark_told"], job_id, attempt)
+    async def mark_told(self, job_id: UUID, *, attempt: int, reached: bool = True) -> bool:
+        row = await self._database.row(self._statements["mark_told"], job_id, attempt, reached)
         return row is not None
 
     async def postpone(

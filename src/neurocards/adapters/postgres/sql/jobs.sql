@@ -128,8 +128,11 @@ WHERE id = $1 AND attempt = $2 AND $3 = 'delivering'
 RETURNING id;
 
 -- name: mark_told
+-- $3: he was reached. Otherwise his return makes the end untold again, with all its words.
 UPDATE jobs SET
-    told_at = coalesce(told_at, now()), notice_sent_at = coalesce(notice_sent_at, now())
+    told_at = coalesce(told_at, now()),
+    notice_sent_at = CASE WHEN $3 THEN coalesce(notice_sent_at, now()) ELSE notice_sent_at END,
+    unreached_at = CASE WHEN $3 THEN NULL ELSE coalesce(unreached_at, now()) END
 WHERE id = $1 AND attempt = $2 AND status IN ('done', 'failed', 'cancelled')
 RETURNING id;
 

@@ -66,7 +66,8 @@ WHERE tg_user_id = $1 AND id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-fffff
 ORDER BY id DESC LIMIT $3;
 
 -- name: requeue_undelivered
--- The provider keeps a video for 14 days.
+-- The provider keeps a video for 14 days. Ends without a video that he could not be told of are
+-- untold again, so that a worker tells of them.
 WITH requeued AS (
     UPDATE jobs SET
         status = 'queued', finished_at = NULL, undelivered_at = NULL, retry_at = NULL,
@@ -75,7 +76,13 @@ WITH requeued AS (
     WHERE tg_user_id = $1 AND bot_id = $2 AND status = 'done'
         AND undelivered_at > now() - interval '14 days'
     RETURNING id, pool
+), untold AS (
+    UPDATE jobs SET told_at = NULL, unreached_at = NULL, enqueued_at = now()
+    WHERE tg_user_id = $1 AND bot_id = $2 AND status IN ('failed', 'cancelled')
+        AND unreached_at > now() - interval '14 days'
+    RETURNING id, pool
 ), enqueued AS (
-    INSERT INTO outbox (job_id, pool) SELECT id, pool FROM requeued
+    INSERT INTO outbox (job_id, pool)
+    SELECT id, pool FROM requeued UNION ALL SELECT id, pool FROM untold
 )
 SELECT count(*) FROM requeued;
