@@ -113,6 +113,7 @@ DEEDS: Mapping[str, Deed] = {
     "outbox.forget_dialogues": _is_started,
     "outbox.forget_drafts": _is_started,
     "outbox.forget_inbound_buckets": _is_started,
+    "outbox.forget_outbound_buckets": _is_started,
     "outbox.forget_updates": _is_started,
     "outbox.stray_jobs": _is_started,
     "telegram.deleteWebhook": _is_started,

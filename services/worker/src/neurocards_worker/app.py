@@ -22,6 +22,7 @@ from neurocards.adapters.postgres import (
     Database,
     PostgresJobStore,
     PostgresKeyStore,
+    PostgresOutboundBuckets,
     PostgresTemplateStore,
     open_database,
 )
@@ -60,7 +61,12 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
         for_leases = await stack.enter_async_context(
             open_database(settings.database, application_name=f"{APPLICATION_NAME}-leases", size=1)
         )
-        for pool_name, pool_of in (("main", database), ("leases", for_leases)):
+        # Nor may a message wait for its turn behind them.
+        for_turns = await stack.enter_async_context(
+            open_database(settings.database, application_name=f"{APPLICATION_NAME}-turns", size=1)
+        )
+        pools = (("main", database), ("leases", for_leases), ("turns", for_turns))
+        for pool_name, pool_of in pools:
             _count_connections(common, pool_name, pool_of)
         connection = await stack.enter_async_context(
             NatsConnection(settings.broker, name=APPLICATION_NAME, metrics=common)
@@ -79,6 +85,7 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
                 queue=NatsJobQueue(connection, stream, pool=pool, metrics=common),
                 hints=hints,
                 messenger=providers.messenger,
+                outbound=PostgresOutboundBuckets(for_turns),
                 writer=providers.writer,
                 provider=providers.video,
                 inspector=SubprocessPhotoInspector(processes_max=settings.work.photo_processes),
