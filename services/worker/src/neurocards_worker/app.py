@@ -57,16 +57,12 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
                 observe=lambda name, s: common.database_query_seconds.labels(name).observe(s),
             )
         )
-        # Jobs may take every connection of theirs; a lease that cannot be renewed in time is lost.
+        # Jobs may take every connection of theirs; a lease that cannot be renewed in time is lost,
+        # and a message must not wait for its turn behind them either.
         for_leases = await stack.enter_async_context(
             open_database(settings.database, application_name=f"{APPLICATION_NAME}-leases", size=1)
         )
-        # Nor may a message wait for its turn behind them.
-        for_turns = await stack.enter_async_context(
-            open_database(settings.database, application_name=f"{APPLICATION_NAME}-turns", size=1)
-        )
-        pools = (("main", database), ("leases", for_leases), ("turns", for_turns))
-        for pool_name, pool_of in pools:
+        for pool_name, pool_of in (("main", database), ("leases", for_leases)):
             _count_connections(common, pool_name, pool_of)
         connection = await stack.enter_async_context(
             NatsConnection(settings.broker, name=APPLICATION_NAME, metrics=common)
@@ -85,7 +81,7 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
                 queue=NatsJobQueue(connection, stream, pool=pool, metrics=common),
                 hints=hints,
                 messenger=providers.messenger,
-                outbound=PostgresOutboundBuckets(for_turns),
+                outbound=PostgresOutboundBuckets(for_leases),
                 writer=providers.writer,
                 provider=providers.video,
                 inspector=SubprocessPhotoInspector(processes_max=settings.work.photo_processes),

@@ -12,7 +12,7 @@ from neurocards.ports.outbound import Silence
 
 class PostgresOutboundBuckets:
     def __init__(self, database: Database) -> None:
-        """`database`: a pool of its own, lest a message waits behind the statements of jobs."""
+        """`database`: not the pool of the jobs, lest a message waits behind their statements."""
         self._database = database
         self._statements = load("outbound")
 
