@@ -34,8 +34,15 @@ class MemoryOutboundBuckets:
 class OpenBuckets:
     """OutboundBuckets that are never empty, for what is about something else."""
 
-    async def take(self, _bot_id: int, wishes: Sequence[Wish], **_named: object) -> Sequence[float]:
+    async def take(
+        self,
+        bot_id: int,  # noqa: ARG002 - whoever it is
+        wishes: Sequence[Wish],
+        *,
+        answers: int,  # noqa: ARG002
+        limits: OutboundLimits,  # noqa: ARG002
+    ) -> Sequence[float]:
         return [0.0] * len(wishes)
 
-    async def pause(self, _bot_id: int, _chat_id: int, **_named: object) -> Silence:
+    async def pause(self, bot_id: int, chat_id: int, *, for_s: float) -> Silence:  # noqa: ARG002
         return Silence.CHAT
