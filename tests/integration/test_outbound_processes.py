@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -19,6 +21,11 @@ TESTS = Path(__file__).parents[1]
 TOKEN = "4242:TEST_TOKEN_OF_THE_SIMULATED_BOT_0000"
 FIRST_CHAT = 9001
 WITHIN_S = 300.0
+LOOK_S = 0.05
+STALL_S_MAX = 0.7
+"""Of 30 that the simulator takes at once, 24 a second are said."""
+REST_S = 2.0
+TRIES = 5
 Says = tuple[int, int, str]
 
 
@@ -52,6 +59,8 @@ async def speaks(
         "telegram_url": telegram.url,
         "database_url": database_url,
         "says": says,
+        # Or a repeated edit would not be one.
+        "mark": time.time_ns(),
     }
     path = folder / f"order-{says[0][0]}.json"
     path.write_text(json.dumps(order), encoding="utf-8")
@@ -74,6 +83,44 @@ async def edits(telegram: Simulator) -> list[dict[str, Any]]:
     return calls
 
 
+@asynccontextmanager
+async def stalls() -> AsyncIterator[list[float]]:
+    """List by how many seconds this process, and the simulator in it, was late now and then."""
+    late_s: list[float] = [0.0]
+
+    async def look() -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(LOOK_S)
+            late_s.append(time.monotonic() - began - LOOK_S)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield late_s
+    finally:
+        looking.cancel()
+
+
+async def both_speak(
+    telegram: Simulator, database_url: str, folder: Path, *says: Sequence[Says]
+) -> list[dict[str, int]]:
+    """Let two processes speak at once.
+
+    What was allowed while a busy machine kept the simulator from hearing arrives there at once, and
+    is refused by rights: then it is tried again.
+    """
+    for _ in range(TRIES):
+        await telegram.control("/calls", method="DELETE")
+        async with stalls() as late_s:
+            said = await asyncio.gather(
+                *(speaks(telegram, database_url, folder, one) for one in says)
+            )
+        if max(late_s) < STALL_S_MAX:
+            break
+        await asyncio.sleep(REST_S)
+    return said
+
+
 async def test_two_processes_keep_to_the_limits_and_the_urgent_come_first(
     telegram: Simulator, database_url: str, tmp_path: Path
 ):
@@ -81,17 +128,14 @@ async def test_two_processes_keep_to_the_limits_and_the_urgent_come_first(
     sent = await messages(telegram, 120)
     names = ("STATE", "NOTICE", "DELIVERY")
     says = [(*one, names[number % 3]) for number, one in enumerate(sent)]
-    said = await asyncio.gather(
-        speaks(telegram, database_url, tmp_path, says[:60]),
-        speaks(telegram, database_url, tmp_path, says[60:]),
-    )
-    assert list(said) == [{"ok": 60}, {"ok": 60}]
+    said = await both_speak(telegram, database_url, tmp_path, says[:60], says[60:])
+    assert said == [{"ok": 60}, {"ok": 60}]
     calls = await edits(telegram)
     assert [call["status"] for call in calls] == [200] * 120
     # 6 at once and 24 a second: nobody has found a way around the shared bucket.
     assert calls[-1]["at"] - calls[0]["at"] >= 0.9 * (120 - 6) / 24
-    texts = [call["parameters"]["text"] for call in calls]
-    places = {name: mean(i for i, text in enumerate(texts) if text == name) for name in names}
+    order = [str(call["parameters"]["text"]).split()[0] for call in calls]
+    places = {name: mean(i for i, one in enumerate(order) if one == name) for name in names}
     assert places["DELIVERY"] < places["NOTICE"] < places["STATE"]
 
 
@@ -102,12 +146,15 @@ async def test_progress_gives_way_to_what_matters(
     sent = await messages(telegram, 100)
     deliveries = [(*one, "DELIVERY") for one in sent[:40]]
     progress = [(*one, "PROGRESS") for one in sent[40:]]
-    said = await asyncio.gather(
-        speaks(telegram, database_url, tmp_path, deliveries[:20] + progress[:30]),
-        speaks(telegram, database_url, tmp_path, deliveries[20:] + progress[30:]),
+    said = await both_speak(
+        telegram,
+        database_url,
+        tmp_path,
+        deliveries[:20] + progress[:30],
+        deliveries[20:] + progress[30:],
     )
     dropped = sum(one.get("HeldBackError", 0) for one in said)
-    texts = [call["parameters"]["text"] for call in await edits(telegram)]
+    texts = [str(call["parameters"]["text"]).split()[0] for call in await edits(telegram)]
     assert texts.count("DELIVERY") == 40
     assert texts.count("PROGRESS") == 60 - dropped
     assert dropped > 30

@@ -39,7 +39,8 @@ async def speak(order: dict[str, Any]) -> Counter[str]:
         turns = Turns(
             PostgresOutboundBuckets(pool),
             Pace.model_validate({}).limits(Profile.PRODUCTION),
-            alone_share=0.2,
+            # A busy machine must not look like two stores.
+            alone_share=0.01,
             metrics=CommonMetrics(CollectorRegistry()),
             moments=SystemMoments(),
         )
@@ -53,7 +54,7 @@ async def speak(order: dict[str, Any]) -> Counter[str]:
                 await messenger.draw_status(
                     ChatAddress(bot_id, chat_id),
                     message_id,
-                    lambda: (priority.name, None),
+                    lambda: (f"{priority.name} {order['mark']}", None),
                     priority=priority,
                 )
             except ProviderError as error:
