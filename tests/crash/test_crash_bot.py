@@ -85,6 +85,13 @@ async def _is_asked_for_its_health(crash: CrashBotWorld, customer: Customer) -> 
         await crash.get(path)
 
 
+async def _is_silenced(crash: CrashBotWorld, customer: Customer) -> None:
+    """Telegram asks for silence when the bot answers him."""
+    fault = {"method": "sendMessage", "times": 1, "retry_after": 1}
+    await crash.world.telegram.control("/faults", fault)
+    await crash.until_death(partial(customer.says, "/help"))
+
+
 async def _is_started(crash: CrashBotWorld, customer: Customer) -> None:
     await crash.restart_bot()
 
@@ -107,6 +114,7 @@ DEEDS: Mapping[str, Deed] = {
     "orders.set_blocked": _leaves_and_returns,
     "orders.set_language": _changes_the_language,
     "orders.was_applied": _leaves_and_returns,
+    "outbound.pause": _is_silenced,
     "outbox.end_overdue": _is_started,
     "outbox.enqueue_all": _is_started,
     "outbox.ensure_partitions": _is_started,

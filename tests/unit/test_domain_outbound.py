@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neurocards.domain.outbound import (
@@ -173,11 +173,12 @@ def test_a_full_bucket_that_nobody_silences_may_be_forgotten():
 
 chats = st.integers(1, 12) | st.integers(-3, -1)
 asked = st.lists(
-    st.tuples(st.floats(0, 0.2), st.lists(st.tuples(chats, st.sampled_from(SPOKEN)), max_size=8)),
-    max_size=80,
+    st.tuples(st.floats(0, 0.2), st.lists(st.tuples(chats, st.sampled_from(SPOKEN)), max_size=6)),
+    max_size=60,
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked, st.integers(0, 3))
 def test_no_second_sees_more_than_thirty_and_no_chat_more_than_its_own(
     questions: list[tuple[float, list[tuple[int, Priority]]]], answers: int
