@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bench import accept, dialogue, idle, inflight, scale, start, throughput
+from bench import accept, dialogue, idle, inflight, outbound, scale, start, throughput
 from bench.course import Benchmarks, add_options, keep, outcomes, parse
 from bench.effort import QUICK, Effort
 from bench.figures import Check, Figure
@@ -28,6 +28,7 @@ BENCHMARKS: Benchmarks = {
     "start": start.run,
     "throughput": throughput.run,
     "inflight": inflight.run,
+    "outbound": outbound.run,
     "idle": idle.run,
     "scale": scale.run,
 }

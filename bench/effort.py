@@ -26,6 +26,10 @@ class Effort:
     inflight_jobs: int = 10_000
     inflight_hold_s: float = 75.0
     """Longer than a lease and the broker's patience: whoever keeps no beat is redelivered."""
+    outbound_jobs: int = 2_000
+    outbound_render_s: float = 300.0
+    """Renders end evenly over so long, as when each takes so long and orders come evenly."""
+    outbound_s: float = 120.0
     idle_s: float = 5.0
     imports: int = 5
     scale_rows: tuple[int, ...] = (10_000, 100_000, 1_200_000)
@@ -49,6 +53,9 @@ QUICK = Effort(
     throughput_jobs=5,
     inflight_jobs=30,
     inflight_hold_s=2.0,
+    outbound_jobs=20,
+    outbound_render_s=10.0,
+    outbound_s=10.0,
     idle_s=0.5,
     imports=1,
     scale_rows=(1_000,),

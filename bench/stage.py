@@ -150,7 +150,16 @@ class Stage:
             ingress={PUBLIC_BASE_URL: self._bot_url},
         )
 
-    async def providers(self, *, render_s: float) -> None:
+    async def strict_telegram(self) -> Program:
+        """Start a Telegram with the limits of the real one: 30/s, 1/s a chat, 429 beyond."""
+        return await self.simulator(
+            "telegram",
+            calls_kept=1,
+            video_thumbnails=False,
+            ingress={PUBLIC_BASE_URL: self._bot_url},
+        )
+
+    async def providers(self, *, render_s: float, jitter: float = 0.0) -> None:
         """Start KIE without limits and renders, and OpenAI that answers at once."""
         await self.simulator(
             "kie",
@@ -159,6 +168,7 @@ class Stage:
             rate_limit=False,
             credits_at_start=1e12,
             render_s=render_s,
+            jitter=jitter,
             visible_after_s=0.0,
             ingress={PUBLIC_BASE_URL: self._bot_url},
         )

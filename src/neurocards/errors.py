@@ -7,6 +7,7 @@ NeurocardsError
 ├── PhotoUnusableError         the photo cannot be used; carries the reason
 │   └── PhotoNotInspectedError its inspection was ended from outside: it may be a good one
 └── ProviderError              a provider said no; carries the Failure that `classify` reads
+    ├── HeldBackError          we did not ask: there was no turn to speak in time
     ├── OutcomeUnknownError    the request may or may not have been carried out
     ├── RecipientGoneError     the user blocked the bot or is no longer there
     └── MessageGoneError       the message to edit is deleted or too old
@@ -44,6 +45,10 @@ class ProviderError(NeurocardsError):
         super().__init__(f"{failure.source}: {failure.http_status} {failure.code} {failure.text}")
         self.failure = failure
         self.retry_after_s = retry_after_s
+
+
+class HeldBackError(ProviderError):
+    """Nothing was sent: our own limiter had no turn for it."""
 
 
 class OutcomeUnknownError(ProviderError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from neurocards.settings import Broker, Telemetry, Timings
+from neurocards.settings import Broker, Pace, Telemetry, Timings
 
 
 def timing_faults(timings: Timings) -> Iterator[str]:
@@ -39,6 +39,21 @@ def broker_faults(broker: Broker) -> Iterator[str]:
         yield "NEUROCARDS_NATS_USER: NEUROCARDS_NATS_PASSWORD is of no use without it"
     if broker.nats_user is not None and broker.nats_password is None:
         yield "NEUROCARDS_NATS_PASSWORD: NEUROCARDS_NATS_USER is of no use without it"
+
+
+def pace_faults(pace: Pace) -> Iterator[str]:
+    """What may come at once is a part of what may come at all."""
+    if pace.telegram_burst >= pace.telegram_per_s:
+        yield (
+            f"NEUROCARDS_TELEGRAM_BURST: {pace.telegram_burst} must be less than "
+            f"NEUROCARDS_TELEGRAM_PER_S ({pace.telegram_per_s}), or nothing is left to flow"
+        )
+    if pace.telegram_group_burst >= pace.telegram_group_per_minute:
+        yield (
+            f"NEUROCARDS_TELEGRAM_GROUP_BURST: {pace.telegram_group_burst} must be less than "
+            f"NEUROCARDS_TELEGRAM_GROUP_PER_MINUTE ({pace.telegram_group_per_minute}), or nothing "
+            "is left to flow"
+        )
 
 
 def capacity_faults(broker: Broker, *, jobs_at_once: int) -> Iterator[str]:

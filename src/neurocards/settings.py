@@ -19,6 +19,7 @@ from pydantic import model_validator as validator_of_the_whole
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from neurocards.domain.keys import ProviderKey, parse_keys
+from neurocards.domain.outbound import Flow, OutboundLimits
 from neurocards.errors import ConfigurationError
 
 PREFIX = "NEUROCARDS_"
@@ -45,6 +46,7 @@ class Profile(StrEnum):
 
 _FAST_DIVISOR = 60.0
 _FAST_LEASE_S = 2.0
+_FAST_TELEGRAM = 20.0
 
 
 class Timings(Concern):
@@ -228,6 +230,35 @@ class Telegram(Concern):
     def tokens_by_bot_id(self) -> dict[int, str]:
         tokens = (token.get_secret_value() for token in self.telegram_tokens)
         return {int(token.partition(":")[0]): token for token in tokens}
+
+
+class Pace(Concern):
+    """How much each bot says to Telegram, all processes together; under `fast` 20 times as much."""
+
+    telegram_per_s: int = Field(30, ge=2)
+    """Messages and edits of one bot in any second."""
+    telegram_burst: int = Field(6, ge=1)
+    """So many of them at once; the others flow evenly, 24 a second in the long run."""
+    telegram_chat_per_s: float = Field(1.0, gt=0)
+    """Messages and edits in one chat, in the long run."""
+    telegram_chat_burst: int = Field(5, ge=1)
+    """So many of them at once."""
+    telegram_group_per_minute: int = Field(20, ge=2)
+    """Messages and edits in a group or channel in any minute."""
+    telegram_group_burst: int = Field(5, ge=1)
+    """So many of them at once."""
+    telegram_alone_share: float = Field(0.2, gt=0, le=1)
+    """What one process takes of `telegram_per_s` while PostgreSQL is away; 1 / processes."""
+
+    def limits(self, profile: Profile) -> OutboundLimits:
+        limits = OutboundLimits(
+            bot=Flow.within(self.telegram_per_s, window_s=1.0, burst=self.telegram_burst),
+            chat=Flow(1 / self.telegram_chat_per_s, self.telegram_chat_burst),
+            group=Flow.within(
+                self.telegram_group_per_minute, window_s=60.0, burst=self.telegram_group_burst
+            ),
+        )
+        return limits.scaled(_FAST_TELEGRAM if profile is Profile.FAST else 1.0)
 
 
 class PublicAddress(Concern):

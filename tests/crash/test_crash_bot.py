@@ -85,6 +85,13 @@ async def _is_asked_for_its_health(crash: CrashBotWorld, customer: Customer) -> 
         await crash.get(path)
 
 
+async def _is_silenced(crash: CrashBotWorld, customer: Customer) -> None:
+    """Telegram asks for silence when the bot answers him."""
+    fault = {"method": "sendMessage", "times": 1, "retry_after": 1}
+    await crash.world.telegram.control("/faults", fault)
+    await crash.until_death(partial(customer.says, "/help"))
+
+
 async def _is_started(crash: CrashBotWorld, customer: Customer) -> None:
     await crash.restart_bot()
 
@@ -107,12 +114,14 @@ DEEDS: Mapping[str, Deed] = {
     "orders.set_blocked": _leaves_and_returns,
     "orders.set_language": _changes_the_language,
     "orders.was_applied": _leaves_and_returns,
+    "outbound.pause": _is_silenced,
     "outbox.end_overdue": _is_started,
     "outbox.enqueue_all": _is_started,
     "outbox.ensure_partitions": _is_started,
     "outbox.forget_dialogues": _is_started,
     "outbox.forget_drafts": _is_started,
     "outbox.forget_inbound_buckets": _is_started,
+    "outbox.forget_outbound_buckets": _is_started,
     "outbox.forget_updates": _is_started,
     "outbox.stray_jobs": _is_started,
     "telegram.deleteWebhook": _is_started,

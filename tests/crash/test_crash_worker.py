@@ -58,6 +58,13 @@ async def _a_worker_is_started(crash: CrashWorld, job_id: UUID) -> None:
     await crash.keep_workers()
 
 
+async def _telegram_asks_for_silence(crash: CrashWorld, job_id: UUID) -> None:
+    task_id = await _until_rendering(crash, job_id)
+    fault = {"method": "editMessageMedia", "times": 1, "retry_after": 1}
+    await crash.world.telegram.control("/faults", fault)
+    await crash.world.kie.control(f"/tasks/{task_id}/finish")
+
+
 STUCK = "A mug [sim:stuck]"
 HAPPY = Scenario()
 REFUSED = Scenario(("failed",), "A mug [sim:violation]")
@@ -66,6 +73,7 @@ RETRIED = Scenario(("done",), "A mug [sim:temporary:1]")
 LOST_REPLY = Scenario(("done", "failed"), "A mug [sim:lost-reply:1]")
 NO_KEY = Scenario(("done",), "A mug [sim:rate:1]")
 DELETED = Scenario(("done",), STUCK, _message_is_deleted)
+SILENCED = Scenario(("done",), STUCK, _telegram_asks_for_silence)
 HANDED_OVER = Scenario(("done",), STUCK, _workers_are_told_to_end)
 STARTED = Scenario(("done",), "A mug", _a_worker_is_started)
 
@@ -80,6 +88,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "keys.register": STARTED,
     "delivery.nak": HANDED_OVER,
     "messenger.send_video": DELETED,
+    "outbound.pause": SILENCED,
 }
 """Where the plain way of an order does not lead."""
 NOT_OF_A_WORKER = {

@@ -20,6 +20,8 @@ from neurocards.adapters.postgres.statements import load as product_statements
 from neurocards.domain.inbound import PHOTO_COST, InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
+from neurocards.domain.outbound import Priority, Wish
+from neurocards.ports.outbound import Silence
 from neurocards.ports.scaling import RecordedDecision
 from neurocards.testing.world import (
     BOT_ID,
@@ -36,6 +38,7 @@ from neurocards.testing.world import (
 )
 from support.postgres_world import PostgresWorld
 from support.statements import load
+from support.turns import LIMITS
 
 BOT = "neurocards_bot"
 WORKER = "neurocards_worker"
@@ -65,6 +68,12 @@ def world_of(database_url: str) -> WorldOf:
     return world_of
 
 
+async def speak(world: PostgresWorld) -> None:
+    wishes = [Wish(5, Priority.DELIVERY)]
+    assert await world.outbound.take(1, wishes, answers=1, limits=LIMITS) == [0.0]
+    assert await world.outbound.pause(1, 5, for_s=1) is Silence.CHAT
+
+
 async def test_a_bot_can_do_all_of_its_work(world_of: WorldOf, pool: asyncpg.Pool):
     async with world_of(BOT) as world:
         job_id = await accepted(world)
@@ -92,6 +101,8 @@ async def test_a_bot_can_do_all_of_its_work(world_of: WorldOf, pool: asyncpg.Poo
             )
         await world.outbox.forget_updates(older_than_s=0, batch=1)
         await world.outbox.forget_inbound_buckets(batch=1)
+        await speak(world)
+        await world.outbox.forget_outbound_buckets(batch=1)
         await world.outbox.forget_drafts(older_than_s=0, batch=1)
         await world.outbox.forget_dialogues(older_than_s=0, batch=1)
         await world.outbox.stray_jobs(count_max=1)
@@ -122,6 +133,7 @@ async def test_a_worker_can_do_all_of_its_work(
         await world.keys.take([keys[0].fingerprint], window_s=10, limit=1)
         await world.keys.block(keys[0].fingerprint, for_s=1, reason="RATE_LIMIT")
         assert len(await world.keys.states([keys[0].fingerprint])) == 1
+        await speak(world)
         await world.templates.template("studio_clean")
         assert await JobReports(Database(world.pool)).schema_version() >= 2
 

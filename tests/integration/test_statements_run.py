@@ -22,6 +22,7 @@ from neurocards.adapters.postgres.traffic import PostgresTrafficRecord
 from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
+from neurocards.domain.outbound import Priority, Wish
 from neurocards.ports.orders import DialogueKey
 from neurocards.ports.scaling import RecordedDecision
 from neurocards.settings import Database as DatabaseSettings
@@ -42,6 +43,7 @@ from neurocards.testing.world import (
 )
 from support.operations_walk import walk_through_operations
 from support.postgres_world import PostgresWorld
+from support.turns import LIMITS
 
 MIGRATE = Path(__file__).parents[2] / "src" / "neurocards" / "migrate.py"
 
@@ -162,6 +164,9 @@ async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> No
     await world.outbox.mark_told([])
     await world.outbox.forget_updates(older_than_s=0, batch=9)
     await world.outbox.forget_inbound_buckets(batch=9)
+    await world.outbound.take(1, [Wish(5, Priority.DELIVERY)], answers=1, limits=LIMITS)
+    await world.outbound.pause(1, 5, for_s=1)
+    await world.outbox.forget_outbound_buckets(batch=9)
     await world.outbox.forget_drafts(older_than_s=0, batch=9)
     await world.outbox.forget_dialogues(older_than_s=0, batch=9)
     await world.outbox.stray_jobs(count_max=9)

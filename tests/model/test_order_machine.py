@@ -41,6 +41,7 @@ from neurocards.ports.providers import Render, RenderState
 from neurocards.settings import Database as DatabaseSettings
 from neurocards.telemetry.metrics import CommonMetrics
 from neurocards.testing.crash import CrashOrder, guarded
+from neurocards.testing.outbound import OpenBuckets
 from neurocards.testing.providers import (
     FakeMessage,
     FakeMessenger,
@@ -211,6 +212,7 @@ class OrderMachine(RuleBasedStateMachine):
                 queue=MemoryJobQueue(broker),
                 hints=behind("hints", MemoryHints(broker)),
                 messenger=behind("messenger", self._messenger),
+                outbound=OpenBuckets(),
                 writer=behind("writer", FakeScriptWriter()),
                 provider=behind("provider", self._provider),
                 inspector=behind("inspector", FakePhotoInspector()),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from neurocards.ports.jobs import JobStore, KeyStore, TemplateStore
 from neurocards.ports.orders import DialogueStore, OrderStore
+from neurocards.ports.outbound import OutboundBuckets
 from neurocards.ports.providers import Messenger, PhotoInspector, ScriptWriter, VideoProvider
 from neurocards.ports.queue import Delivery, Hints, JobQueue, Outbox, Publisher
 from neurocards.testing.crash import CrashOrder, guarded, points_of
@@ -41,6 +42,7 @@ WORKER_DOORS = (
     Door("queue", JobQueue, "NatsJobQueue"),
     Door("hints", Hints, "NatsHints"),
     Door("messenger", Messenger, "TelegramMessenger"),
+    Door("outbound", OutboundBuckets, "PostgresOutboundBuckets"),
     Door("writer", ScriptWriter, "OpenAiScriptWriter"),
     Door("provider", VideoProvider, "KieVideoProvider"),
     Door("inspector", PhotoInspector, "SubprocessPhotoInspector"),
@@ -51,6 +53,7 @@ BOT_DOORS = (
     Door("dialogues", DialogueStore, "PostgresDialogueStore"),
     Door("templates", TemplateStore, "PostgresTemplateStore"),
     Door("outbox", Outbox, "PostgresOutbox"),
+    Door("outbound", OutboundBuckets, "PostgresOutboundBuckets"),
     Door("publisher", Publisher, "NatsPublisher"),
     Door("hints", Hints, "NatsHints"),
     Door("inspector", PhotoInspector, "SubprocessPhotoInspector"),

@@ -13,15 +13,19 @@ from neurocards.adapters.postgres import (
     PostgresJobStore,
     PostgresKeyStore,
     PostgresOrderStore,
+    PostgresOutboundBuckets,
     PostgresOutbox,
     PostgresTemplateStore,
 )
 from neurocards.domain.jobs import JobStatus
 from neurocards.ports.jobs import JobStore, KeyStore, TemplateStore
 from neurocards.ports.orders import DialogueStore, OrderStore
+from neurocards.ports.outbound import OutboundBuckets
 from neurocards.ports.queue import Outbox
 from neurocards.testing.world import Booked, StoredJob
 from support.statements import load
+
+MOVING = ("jobs", "updates", "drafts", "dialogues", "buckets", "outbound", "keys", "windows")
 
 
 class PostgresWorld:
@@ -36,11 +40,11 @@ class PostgresWorld:
         self.orders: OrderStore = PostgresOrderStore(database)
         self.dialogues: DialogueStore = PostgresDialogueStore(database, locks=database)
         self.outbox: Outbox = PostgresOutbox(database)
+        self.outbound: OutboundBuckets = PostgresOutboundBuckets(database)
 
     async def pass_time(self, seconds: float) -> None:
         shift = timedelta(seconds=seconds)
-        moving = ("jobs", "updates", "drafts", "dialogues", "buckets", "keys", "windows")
-        for what in moving:
+        for what in MOVING:
             await self.pool.execute(self._statements[f"move_{what}"], shift)
 
     async def ledger(self) -> list[Booked]:

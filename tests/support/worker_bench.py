@@ -14,7 +14,7 @@ from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import ProviderKey, fingerprint
 from neurocards.errors import OutcomeUnknownError, ProviderError
 from neurocards.ports.jobs import Claimed
-from neurocards.settings import Broker, Database, PublicAddress, Telegram, Telemetry, Timings
+from neurocards.settings import Broker, Database, Pace, PublicAddress, Telegram, Telemetry, Timings
 from neurocards.telemetry.metrics import CommonMetrics
 from neurocards.testing.clock import FakeClock
 from neurocards.testing.database import JobRecord
@@ -91,6 +91,7 @@ class WorkerBench:
                 queue=self.queue,
                 hints=self.hints,
                 messenger=self.messenger,
+                outbound=self.world.outbound,
                 writer=self.writer,
                 provider=self.provider,
                 inspector=self.inspector,
@@ -177,6 +178,7 @@ def worker_settings(
         database=Database.model_validate({}),
         broker=Broker.model_validate({}),
         telemetry=Telemetry.model_validate({}),
+        pace=Pace.model_validate({}),
         telegram=Telegram.model_validate({"NEUROCARDS_TELEGRAM_TOKENS": f"{BOT_ID}:TOKEN"}),
         public=PublicAddress.model_validate(public),
         video=VideoModel.model_validate({}),

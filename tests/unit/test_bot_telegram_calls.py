@@ -24,6 +24,7 @@ from neurocards_bot.registration import Registration
 from neurocards_bot.screens import Screen
 from neurocards_bot.texts import Texts
 from support.bot_desk import ScriptedTelegram
+from support.turns import free_turns
 
 SEND = SendMessage(chat_id=1, text="x")
 EDIT = EditMessageText(chat_id=1, message_id=2, text="x")
@@ -36,7 +37,8 @@ class Line:
         self.metrics = BotMetrics(CollectorRegistry())
         self.telegram = ScriptedTelegram()
         self.pauses: list[float] = []
-        self.telegram.middleware(Outbound(self.metrics, sleep=self._sleep))
+        turns = free_turns(self.metrics)
+        self.telegram.middleware(Outbound(self.metrics, turns, sleep=self._sleep))
         self.bot = make_bot("4242:TOKEN", self.telegram)
 
     async def _sleep(self, seconds: float) -> None:

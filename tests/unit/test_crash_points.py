@@ -16,12 +16,12 @@ import aiogram.methods
 import pytest
 
 import neurocards_bot
-from neurocards.ports import jobs, orders, providers, queue
+from neurocards.ports import jobs, orders, outbound, providers, queue
 from neurocards.testing.crash import Call, CrashOrder, calls_of, guarded, points_of
 from support import crash_doors
 from support.crash_doors import BOT_DOORS, BOT_ROOTS, DELIVERY, EXCUSED, WORKER_DOORS, WORKER_ROOTS
 
-PORT_MODULES = (jobs, orders, providers, queue)
+PORT_MODULES = (jobs, orders, outbound, providers, queue)
 # Parts of a port that another one has as a whole, and a side of NATS hints that only listens.
 COVERED_BY_ANOTHER = {queue.OutboxMessages, queue.HintListener}
 BOT_SOURCES = Path(str(neurocards_bot.__file__)).parent

@@ -4,7 +4,7 @@ at once, and each names its key. */}}
 {{- define "neurocards.connections" -}}
 {{- /* Connections to PostgreSQL if every pod uses up its pools, rolling updates included. */ -}}
 {{- $v := .Values -}}
-{{- $perBot := add $v.bot.database.poolSize $v.bot.database.maxOverflow $v.bot.dialoguesAtOnce -}}
+{{- $perBot := add $v.bot.database.poolSize $v.bot.database.maxOverflow $v.bot.dialoguesAtOnce 1 -}}
 {{- $bots := 0 -}}
 {{- if $v.bot.enabled -}}
 {{- $bots = ternary 1 (add $v.bot.replicas 1) (eq (include "neurocards.botMode" .) "polling") -}}

@@ -85,6 +85,10 @@ class Outbox(OutboxMessages, Protocol):
         """Forget full buckets of senders, which say nothing; tell how many."""
         ...
 
+    async def forget_outbound_buckets(self, *, batch: int) -> int:
+        """Forget full buckets of chats that nobody has silenced; tell how many."""
+        ...
+
     async def forget_drafts(self, *, older_than_s: float, batch: int) -> int:
         """Forget drafts that nobody has touched for so long, accepted or not; tell how many."""
         ...

@@ -85,9 +85,37 @@ class CommonMetrics:
             ["thing"],
             registry=registry,
         )
+        self._count_outbound(registry)
         self.cache_requests_total = Counter(
             "neurocards_cache_requests_total",
             "Look-ups of caches",
             ["cache", "result"],
+            registry=registry,
+        )
+
+    def _count_outbound(self, registry: CollectorRegistry) -> None:
+        """What is said to Telegram, and what has to wait for it."""
+        self.outbound_wait_seconds = Histogram(
+            "neurocards_outbound_wait_seconds",
+            "How long a message to Telegram waited for its turn",
+            ["priority"],
+            buckets=REQUEST_SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self.outbound_held_back_total = Counter(
+            "neurocards_outbound_held_back_total",
+            "Messages to Telegram that got no turn in time; of progress the next one tells",
+            ["priority"],
+            registry=registry,
+        )
+        self.outbound_refusals_total = Counter(
+            "neurocards_outbound_refusals_total",
+            "Answers of Telegram that ask for silence (429), by who is silent then",
+            ["scope"],
+            registry=registry,
+        )
+        self.outbound_alone = Gauge(
+            "neurocards_outbound_alone",
+            "1 while the shared buckets cannot be reached and this process keeps to a share",
             registry=registry,
         )

@@ -15,6 +15,7 @@ from uuid import UUID
 from neurocards.domain.jobs import Job, JobStatus, ProviderTask, legal_arrows
 from neurocards.domain.money import LedgerEntry, LedgerKind, booking, refund_key
 from neurocards.domain.orders import Order, Template
+from neurocards.domain.outbound import Bucket
 from neurocards.domain.script import Script
 from neurocards.ports.orders import DialogueKey, Draft
 from neurocards.ports.queue import OutboxMessage
@@ -151,6 +152,7 @@ class MemoryDatabase:
         self.drafts_touched: dict[UUID, datetime] = {}
         self.updates: dict[tuple[int, int], datetime] = {}
         self.buckets: dict[tuple[int, int], BucketRecord] = {}
+        self.outbound: dict[int, dict[int, Bucket]] = {}
         self.ledger: list[LedgerEntry] = []
         self.outbox: list[OutboxMessage] = []
         self.keys: dict[str, KeyRecord] = {}

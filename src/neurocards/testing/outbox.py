@@ -8,6 +8,7 @@ from uuid import UUID
 
 from neurocards.domain.failures import FailureClass
 from neurocards.domain.jobs import JobStatus
+from neurocards.domain.outbound import WHOLE_BOT
 from neurocards.ports.queue import OutboxMessage, OverdueJob
 from neurocards.testing.database import JobRecord, MemoryDatabase
 
@@ -119,6 +120,18 @@ class MemoryOutbox:
         past = [key for key, bucket in self._database.buckets.items() if bucket.full_at < now]
         for key in past[:batch]:
             del self._database.buckets[key]
+        return len(past[:batch])
+
+    async def forget_outbound_buckets(self, *, batch: int) -> int:
+        now_s = self._database.clock.monotonic()
+        past = [
+            (bot_id, chat_id)
+            for bot_id, buckets in self._database.outbound.items()
+            for chat_id, bucket in buckets.items()
+            if chat_id != WHOLE_BOT and bucket.is_forgettable(now_s)
+        ]
+        for bot_id, chat_id in past[:batch]:
+            del self._database.outbound[bot_id][chat_id]
         return len(past[:batch])
 
     async def forget_drafts(self, *, older_than_s: float, batch: int) -> int:

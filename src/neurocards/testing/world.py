@@ -19,6 +19,7 @@ from neurocards.domain.orders import OrderOptions, Template
 from neurocards.domain.script import Script
 from neurocards.ports.jobs import Claimed, JobStore, KeyStore, TemplateStore
 from neurocards.ports.orders import AcceptRequest, DialogueStore, Draft, OrderStore
+from neurocards.ports.outbound import OutboundBuckets
 from neurocards.ports.queue import Outbox, OutboxMessage
 from neurocards.testing.clock import START, FakeClock
 from neurocards.testing.database import MemoryDatabase
@@ -26,6 +27,7 @@ from neurocards.testing.dialogues import MemoryDialogueStore
 from neurocards.testing.jobs import MemoryJobStore, MemoryTemplateStore
 from neurocards.testing.keys import MemoryKeyStore
 from neurocards.testing.orders import MemoryOrderStore
+from neurocards.testing.outbound import MemoryOutboundBuckets
 from neurocards.testing.outbox import MemoryOutbox
 
 BOT_ID = 1
@@ -69,6 +71,7 @@ class World(Protocol):
     orders: OrderStore
     dialogues: DialogueStore
     outbox: Outbox
+    outbound: OutboundBuckets
 
     async def pass_time(self, seconds: float) -> None: ...
 
@@ -90,6 +93,7 @@ class MemoryWorld:
         self.orders: OrderStore = MemoryOrderStore(self.database)
         self.dialogues: DialogueStore = MemoryDialogueStore(self.database)
         self.outbox: Outbox = MemoryOutbox(self.database)
+        self.outbound: OutboundBuckets = MemoryOutboundBuckets(self.database)
 
     async def pass_time(self, seconds: float) -> None:
         self.database.clock.advance(seconds)

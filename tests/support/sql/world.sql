@@ -20,6 +20,10 @@ UPDATE dialogues SET updated_at = updated_at - $1::interval;
 -- name: move_buckets
 UPDATE inbound_buckets SET full_at = full_at - $1::interval;
 
+-- name: move_outbound
+UPDATE outbound_buckets SET
+    full_at = full_at - $1::interval, paused_until = paused_until - $1::interval;
+
 -- name: move_keys
 UPDATE provider_keys SET blocked_until = blocked_until - $1::interval;
 

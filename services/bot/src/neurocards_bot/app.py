@@ -42,7 +42,8 @@ async def run(settings: BotSettings, stop: asyncio.Event) -> None:
         queue = NatsConnection(settings.broker, name="neurocards-bot", metrics=metrics)
         await stack.enter_async_context(queue)
         cache = await assembly.open_cache(stack, queue, metrics, clock)
-        bots = assembly.open_bots(stack, settings, metrics)
+        turns = assembly.make_turns(settings, stores.outbound, metrics, clock)
+        bots = assembly.open_bots(stack, settings, metrics, turns)
         notice = OverdueNotice(
             bots, OrderTexts(translations, support_handle=settings.offer.support_handle)
         )

@@ -21,6 +21,7 @@ from neurocards.adapters.postgres import (
     JobReports,
     PostgresDialogueStore,
     PostgresOrderStore,
+    PostgresOutboundBuckets,
     PostgresOutbox,
     PostgresTemplateStore,
     open_database,
@@ -28,7 +29,9 @@ from neurocards.adapters.postgres import (
 from neurocards.adapters.postgres.dialogues import LOCK_TIMEOUT_S
 from neurocards.adapters.waking_publisher import WakingPublisher
 from neurocards.cache import AnnouncingBackend, Cache, MemoryBackend
+from neurocards.outbound import Turns
 from neurocards.ports.jobs import TemplateStore
+from neurocards.ports.outbound import OutboundBuckets
 from neurocards.translations import Translations
 from neurocards_bot.accounts import Accounts
 from neurocards_bot.clock import SystemClock
@@ -61,6 +64,7 @@ class Stores:
     dialogues: PostgresDialogueStore
     templates: TemplateStore
     outbox: PostgresOutbox
+    outbound: OutboundBuckets
     reports: JobReports
 
 
@@ -91,13 +95,19 @@ async def open_stores(stack: AsyncExitStack, settings: BotSettings, metrics: Bot
             lock_timeout_s=LOCK_TIMEOUT_S,
         )
     )
-    for name, pool in {"main": database, "locks": locks}.items():
+    turns = await stack.enter_async_context(
+        open_database(
+            settings.database, application_name="neurocards-bot-turns", observe=observe, size=1
+        )
+    )
+    for name, pool in {"main": database, "locks": locks, "turns": turns}.items():
         _watch_connections(name, pool, metrics)
     return Stores(
         orders=PostgresOrderStore(database),
         dialogues=PostgresDialogueStore(database, locks=locks),
         templates=PostgresTemplateStore(database),
         outbox=PostgresOutbox(database),
+        outbound=PostgresOutboundBuckets(turns),
         reports=JobReports(database),
     )
 
@@ -108,11 +118,26 @@ def _watch_connections(name: str, pool: Database, metrics: BotMetrics) -> None:
     gauge.labels(name, "idle").set_function(lambda: pool.connections()[1])
 
 
-def open_bots(stack: AsyncExitStack, settings: BotSettings, metrics: BotMetrics) -> dict[int, Bot]:
+def make_turns(
+    settings: BotSettings, buckets: OutboundBuckets, metrics: BotMetrics, clock: SystemClock
+) -> Turns:
+    return Turns(
+        buckets,
+        settings.pace.limits(settings.timings.profile),
+        alone_share=settings.pace.telegram_alone_share,
+        metrics=metrics,
+        moments=clock,
+    )
+
+
+def open_bots(
+    stack: AsyncExitStack, settings: BotSettings, metrics: BotMetrics, turns: Turns
+) -> dict[int, Bot]:
     session = make_session(
         settings.telegram.telegram_api_url,
         connections_max=settings.intake.connection_pool_size,
         metrics=metrics,
+        turns=turns,
     )
     stack.push_async_callback(session.close)
     tokens = settings.telegram.tokens_by_bot_id

@@ -51,6 +51,7 @@ class Housekeeping:
         forgets: dict[str, Callable[..., Awaitable[int]]] = {
             "updates": partial(outbox.forget_updates, older_than_s=kept.updates_s),
             "buckets": outbox.forget_inbound_buckets,
+            "outbound_buckets": outbox.forget_outbound_buckets,
             "drafts": partial(outbox.forget_drafts, older_than_s=kept.drafts_s),
             "dialogues": partial(outbox.forget_dialogues, older_than_s=kept.dialogues_s),
         }

@@ -15,6 +15,8 @@ import structlog
 from aiogram import Bot
 from aiogram.exceptions import AiogramError, TelegramBadRequest
 
+from neurocards.domain.outbound import Priority
+from neurocards_bot.outbound import said_with
 from neurocards_bot.screens import Screen
 
 log = structlog.get_logger(__name__)
@@ -112,7 +114,8 @@ class LateEdits:
     async def _carry_out(self, edit: _Edit) -> None:
         try:
             async with asyncio.timeout(self.AGE_S_MAX):
-                await show(edit.bot, edit.chat_id, edit.message_id, edit.draw())
+                with said_with(Priority.STATE):
+                    await show(edit.bot, edit.chat_id, edit.message_id, edit.draw())
         except (AiogramError, TimeoutError) as error:
             log.info("edit.lost", reason=type(error).__name__)
         finally:

@@ -1,4 +1,7 @@
-"""Calls to Telegram: one session for all bots, waits that Telegram asks for, and what is counted.
+"""Calls to Telegram: one session for all bots, turns, waits that it asks for, and what is counted.
+
+What shows something in a chat waits for its turn, which all processes share; an answer to a button
+waits for nothing.
 
 A call that Telegram refuses with 429 is repeated after the time it names, as long as that is
 short; a longer wait is the caller's matter. A lost connection is repeated only where a repeat
@@ -8,7 +11,10 @@ cannot show twice: a message that may have been sent is not sent again from here
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -27,6 +33,8 @@ from aiogram.methods import Response, TelegramMethod
 from aiogram.methods.base import TelegramType
 from aiogram.types import LinkPreviewOptions
 
+from neurocards.domain.outbound import WHOLE_BOT, Priority
+from neurocards.outbound import NoTurnError, Turns
 from neurocards_bot.metrics import BotMetrics
 
 log = structlog.get_logger(__name__)
@@ -37,13 +45,31 @@ TRIES_MAX = 3
 RECONNECT_PAUSE_S = 0.2
 _SHOWS_TWICE = ("send", "copy", "forward")
 _NOTIFICATIONS = ("send", "edit")
+_SHOWN = ("send", "edit", "copy", "forward")
+_ANSWER, _ACTION = "answerCallbackQuery", "sendChatAction"
+_DELIVERIES = frozenset({"copyMessage", "sendVideo"})
+"""A video that was asked for again."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
+_said_with: ContextVar[Priority] = ContextVar("said_with", default=Priority.NOTICE)
+
+
+@contextmanager
+def said_with(priority: Priority) -> Iterator[None]:
+    """Give what is said within this block another priority than that of a dialogue."""
+    token = _said_with.set(priority)
+    try:
+        yield
+    finally:
+        _said_with.reset(token)
+
+
 class Outbound(BaseRequestMiddleware):
-    def __init__(self, metrics: BotMetrics, *, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, metrics: BotMetrics, turns: Turns, *, sleep: Sleep = asyncio.sleep) -> None:
         self._metrics = metrics
+        self._turns = turns
         self._sleep = sleep
 
     async def __call__(
@@ -54,10 +80,14 @@ class Outbound(BaseRequestMiddleware):
     ) -> Response[TelegramType]:
         name = method.__api_method__
         for last in (*(False,) * (TRIES_MAX - 1), True):
+            await self._turn(bot, method)
             try:
                 reply = await make_request(bot, method)
             except TelegramAPIError as error:
                 self._count(name, type(error).__name__)
+                if isinstance(error, TelegramRetryAfter):
+                    chat_id = _chat_of(method)
+                    await self._turns.silenced(bot.id, chat_id, for_s=error.retry_after)
                 pause_s = _pause_s(name, error)
                 if last or pause_s is None:
                     raise
@@ -68,11 +98,38 @@ class Outbound(BaseRequestMiddleware):
                 return reply
         raise AssertionError("the last try returns or raises")
 
+    async def _turn(self, bot: Bot, method: TelegramMethod[Any]) -> None:
+        """Wait for a turn; a longer wait is told as Telegram would tell it."""
+        priority = _priority(method)
+        if priority is None:
+            return
+        try:
+            await self._turns.turn(bot.id, _chat_of(method), priority, patience_s=RETRY_AFTER_S_MAX)
+        except NoTurnError as error:
+            self._count(method.__api_method__, type(error).__name__)
+            after_s = math.ceil(error.after_s)
+            raise TelegramRetryAfter(method, "not sent: no turn", retry_after=after_s) from None
+
     def _count(self, method: str, outcome: str) -> None:
         self._metrics.telegram_calls_total.labels(method, outcome).inc()
         if method.startswith(_NOTIFICATIONS):
             success = "true" if outcome == "ok" else "false"
             self._metrics.notifications_sent_total.labels(method, success).inc()
+
+
+def _priority(method: TelegramMethod[Any]) -> Priority | None:
+    """Tell with which priority it waits for its turn; None for what shows nothing in a chat."""
+    name = method.__api_method__
+    if name == _ANSWER:
+        return Priority.ANSWER
+    if name in _DELIVERIES:
+        return Priority.DELIVERY
+    return _said_with.get() if name.startswith(_SHOWN) and name != _ACTION else None
+
+
+def _chat_of(method: TelegramMethod[Any]) -> int:
+    chat_id = getattr(method, "chat_id", None)
+    return chat_id if isinstance(chat_id, int) else WHOLE_BOT
 
 
 def _pause_s(method: str, error: TelegramAPIError) -> float | None:
@@ -104,9 +161,11 @@ class Session(AiohttpSession):
         return super().check_response(bot, method, status_code, content)
 
 
-def make_session(api_url: str, *, connections_max: int, metrics: BotMetrics) -> AiohttpSession:
+def make_session(
+    api_url: str, *, connections_max: int, metrics: BotMetrics, turns: Turns
+) -> AiohttpSession:
     session = Session(api=TelegramAPIServer.from_base(api_url), limit=connections_max, timeout=30.0)
-    session.middleware(Outbound(metrics))
+    session.middleware(Outbound(metrics, turns))
     return session
 
 

@@ -15,12 +15,13 @@ from pydantic_settings import NoDecode
 from neurocards.domain.inbound import PHOTO_COST, InboundLimit
 from neurocards.domain.orders import PriceList
 from neurocards.errors import ConfigurationError
-from neurocards.setting_rules import broker_faults, port_faults, timing_faults
+from neurocards.setting_rules import broker_faults, pace_faults, port_faults, timing_faults
 from neurocards.settings import (
     Broker,
     Concern,
     Database,
     Loader,
+    Pace,
     PublicAddress,
     Telegram,
     Telemetry,
@@ -154,6 +155,7 @@ class BotSettings:
     intake: Intake
     offer: Offer
     telegram: Telegram
+    pace: Pace
     address: PublicAddress
     database: Database
     broker: Broker
@@ -183,7 +185,7 @@ def load() -> BotSettings:
     telegram, address = loader.read(Telegram), loader.read(PublicAddress)
     database, broker = loader.read(Database), loader.read(Broker)
     timings, telemetry = loader.read(Timings), loader.read(Telemetry)
-    keeping = loader.read(Keeping)
+    keeping, pace = loader.read(Keeping), loader.read(Pace)
     if way is not None and way.mode is Mode.WEBHOOK:
         loader.require(
             address is None or address.public_base_url is not None,
@@ -194,8 +196,10 @@ def load() -> BotSettings:
             "NEUROCARDS_WEBHOOK_SECRET: MODE=webhook needs it, or anybody could send us updates",
         )
     _check_rules(loader, intake=intake, broker=broker, timings=timings, telemetry=telemetry)
+    if pace:
+        loader.blame(pace_faults(pace))
     loader.finish()
-    if not (way and intake and offer and telegram and address):
+    if not (way and intake and offer and telegram and pace and address):
         raise ConfigurationError("the settings of the bot cannot be read")
     if not (database and broker and timings and telemetry and keeping):
         raise ConfigurationError("the settings of the platform cannot be read")
@@ -204,6 +208,7 @@ def load() -> BotSettings:
         intake=intake,
         offer=offer,
         telegram=telegram,
+        pace=pace,
         address=address,
         database=database,
         broker=broker,

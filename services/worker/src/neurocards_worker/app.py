@@ -22,6 +22,7 @@ from neurocards.adapters.postgres import (
     Database,
     PostgresJobStore,
     PostgresKeyStore,
+    PostgresOutboundBuckets,
     PostgresTemplateStore,
     open_database,
 )
@@ -56,7 +57,8 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
                 observe=lambda name, s: common.database_query_seconds.labels(name).observe(s),
             )
         )
-        # Jobs may take every connection of theirs; a lease that cannot be renewed in time is lost.
+        # Jobs may take every connection of theirs; a lease that cannot be renewed in time is lost,
+        # and a message must not wait for its turn behind them either.
         for_leases = await stack.enter_async_context(
             open_database(settings.database, application_name=f"{APPLICATION_NAME}-leases", size=1)
         )
@@ -79,6 +81,7 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
                 queue=NatsJobQueue(connection, stream, pool=pool, metrics=common),
                 hints=hints,
                 messenger=providers.messenger,
+                outbound=PostgresOutboundBuckets(for_leases),
                 writer=providers.writer,
                 provider=providers.video,
                 inspector=SubprocessPhotoInspector(processes_max=settings.work.photo_processes),

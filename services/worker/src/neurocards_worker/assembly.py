@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from neurocards.adapters.kie.dialects import DIALECTS
+from neurocards.adapters.telegram.paced import PacedMessenger
 from neurocards.domain.breaker import BreakerLimits
+from neurocards.outbound import Turns
 from neurocards.ports.jobs import JobStore, KeyStore, TemplateStore
+from neurocards.ports.outbound import OutboundBuckets
 from neurocards.ports.providers import Messenger, PhotoInspector, ScriptWriter, VideoProvider
 from neurocards.ports.queue import Hints, JobQueue
 from neurocards.telemetry.metrics import CommonMetrics
@@ -64,6 +67,7 @@ class Outside:
     queue: JobQueue
     hints: Hints
     messenger: Messenger
+    outbound: OutboundBuckets
     writer: ScriptWriter
     provider: VideoProvider
     inspector: PhotoInspector
@@ -90,6 +94,7 @@ class Assembly:
         self._metrics = metrics
         self._moments = moments
         self._outside = outside = self._guarded(outside)
+        self._messenger = self._paced(outside)
         self.wakes = RenderWakes()
         self._waits: Wakes = wakes or self.wakes
         self.jobs = PatientJobStore(outside.jobs, moments=moments)
@@ -116,7 +121,7 @@ class Assembly:
         )
         self.board = self._board()
         self.tidings = Tidings(
-            outside.messenger,
+            self._messenger,
             self.jobs,
             self.board,
             self._texts,
@@ -158,6 +163,18 @@ class Assembly:
             messenger=GuardedMessenger(outside.messenger, self._breaker("telegram")),
         )
 
+    def _paced(self, outside: Outside) -> PacedMessenger:
+        """Let every message wait for its turn, before it is asked whether Telegram is there."""
+        settings = self._settings
+        turns = Turns(
+            outside.outbound,
+            settings.pace.limits(settings.timings.profile),
+            alone_share=settings.pace.telegram_alone_share,
+            metrics=self._common,
+            moments=self._moments,
+        )
+        return PacedMessenger(outside.messenger, turns)
+
     def _breaker(self, service: str) -> ServiceBreaker:
         work = self._settings.work
         limits = BreakerLimits(
@@ -187,7 +204,7 @@ class Assembly:
             render_expected_s=timings.render_expected_s,
         )
         return ProgressBoard(
-            self._outside.messenger,
+            self._messenger,
             self._texts,
             pace=pace,
             metrics=self._common,
@@ -213,7 +230,7 @@ class Assembly:
 
     def _steps(self) -> Sequence[Step]:
         outside, folder = self._outside, self._work_folder
-        photos = PhotoSource(outside.messenger, outside.inspector, work_folder=folder)
+        photos = PhotoSource(self._messenger, outside.inspector, work_folder=folder)
         return (
             ScriptStep(
                 self.jobs,
@@ -236,7 +253,7 @@ class Assembly:
             ),
             DeliverStep(
                 self.jobs,
-                outside.messenger,
+                self._messenger,
                 board=self.board,
                 tidings=self.tidings,
                 texts=self._texts,

@@ -2,7 +2,8 @@
 
 Best effort throughout: an edit that fails is forgotten, a job never waits for one and never fails
 by one. Edits of one message keep a distance, edits of all messages a rate; what changes in between
-is shown by the next edit. `settle` makes sure that nothing comes after the last word on a job.
+is shown by the next edit, and what an edit says is asked when its turn has come. Progress for which
+there is no turn is dropped. `settle` makes sure that nothing comes after the last word on a job.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from uuid import UUID
 
 import structlog
 
+from neurocards.adapters.telegram.paced import StatusEditor
 from neurocards.domain.jobs import ChatAddress, Job, JobStatus
+from neurocards.domain.outbound import Priority
 from neurocards.domain.progress import progress
-from neurocards.errors import MessageGoneError, ProviderError, RecipientGoneError
-from neurocards.ports.providers import Button, Messenger
+from neurocards.errors import HeldBackError, MessageGoneError, ProviderError, RecipientGoneError
+from neurocards.ports.providers import Button
 from neurocards.telemetry.metrics import CommonMetrics
 from neurocards_worker.logged_words import logged_bug
 from neurocards_worker.moments import Moments
@@ -43,6 +46,10 @@ class _Shown:
     button: Button | None
     share: float | None = None
     text: str = ""
+    shown_status: JobStatus | None = None
+    """What the last edit told of; another one is news, and goes before mere progress."""
+    is_drawn: bool = False
+    """The edit under way had its turn: it can no longer be taken back."""
     edited_at: float | None = None
     version: int = 0
     """Of the entry in the heap that counts; older ones are skipped."""
@@ -61,7 +68,7 @@ class BoardPace:
 class ProgressBoard:
     def __init__(
         self,
-        messenger: Messenger,
+        messenger: StatusEditor,
         texts: WorkerTexts,
         *,
         pace: BoardPace,
@@ -108,9 +115,11 @@ class ProgressBoard:
         self._shown.pop(job_id, None)
 
     async def settle(self, job_id: UUID) -> None:
-        """Stop following a job, and wait for an edit of it that is under way."""
+        """Stop following a job; an edit of it that is under way is waited for, or taken back."""
         shown = self._shown.pop(job_id, None)
         if shown is not None and shown.task is not None:
+            if not shown.is_drawn:
+                shown.task.cancel()
             await asyncio.wait({shown.task})
 
     async def run(self) -> None:
@@ -130,24 +139,31 @@ class ProgressBoard:
                 return
             _, version, job_id = heapq.heappop(self._due)
             shown = self._shown.get(job_id)
-            if shown is None or shown.version != version:
+            if shown is None or shown.version != version or shown.task is not None:
+                # An edit that is under way puts the next one onto the list.
                 continue
-            text = self._text(shown, now)
-            if text == shown.text:
+            if self._text(shown, now) == shown.text:
                 self._schedule(job_id, shown, now + self._interval(shown))
                 continue
             self._budget -= 1
             self._running += 1
-            shown.text = text
-            shown.task = asyncio.create_task(self._edit(job_id, shown, text))
+            shown.is_drawn = False
+            shown.task = asyncio.create_task(self._edit(job_id, shown))
 
-    async def _edit(self, job_id: UUID, shown: _Shown, text: str) -> None:
+    async def _edit(self, job_id: UUID, shown: _Shown) -> None:
         follow = True
+        is_news = shown.status is not shown.shown_status
         try:
-            await self._messenger.edit_status(
-                shown.chat, shown.message_id, text, button=shown.button
+            await self._messenger.draw_status(
+                shown.chat,
+                shown.message_id,
+                lambda: self._draw(shown),
+                priority=Priority.STATE if is_news else Priority.PROGRESS,
             )
             self._metrics.notifications_sent_total.labels("status", "true").inc()
+        except HeldBackError:
+            # Nothing was said, and what there is to say next will hold all of it.
+            log.debug("status.edit_dropped", job_id=str(job_id))
         except ProviderError as error:
             self._metrics.notifications_sent_total.labels("status", "false").inc()
             follow = not isinstance(error, MessageGoneError | RecipientGoneError)
@@ -161,7 +177,16 @@ class ProgressBoard:
             shown.task = None
             shown.edited_at = self._moments.monotonic()
             if follow and self._shown.get(job_id) is shown:
-                self._schedule(job_id, shown, shown.edited_at + self._interval(shown))
+                is_news = shown.status is not shown.shown_status
+                pause_s = self._pace.edit_s if is_news else self._interval(shown)
+                self._schedule(job_id, shown, shown.edited_at + pause_s)
+
+    def _draw(self, shown: _Shown) -> tuple[str, Button | None]:
+        """Say what is true when the turn has come."""
+        shown.is_drawn = True
+        shown.shown_status = shown.status
+        shown.text = self._text(shown, self._moments.monotonic())
+        return shown.text, shown.button
 
     def _schedule(self, job_id: UUID, shown: _Shown, at: float) -> None:
         shown.version = next(self._versions)

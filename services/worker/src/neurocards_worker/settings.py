@@ -16,12 +16,13 @@ from pydantic_settings import NoDecode
 from neurocards.adapters.kie.dialects import DEFAULT_MODEL, DIALECTS
 from neurocards.domain.keys import ProviderKey
 from neurocards.errors import ConfigurationError
-from neurocards.setting_rules import broker_faults, capacity_faults, timing_faults
+from neurocards.setting_rules import broker_faults, capacity_faults, pace_faults, timing_faults
 from neurocards.settings import (
     Broker,
     Concern,
     Database,
     Loader,
+    Pace,
     PublicAddress,
     Telegram,
     Telemetry,
@@ -40,7 +41,7 @@ class Work(Concern):
     photo_processes: int = Field(2, ge=1, le=64)
     """Photos that are decoded at once."""
     status_edits_per_s: float = Field(15.0, gt=0)
-    """Progress edits of this process; Telegram takes about 30 messages a second from one bot."""
+    """Progress edits that this process tries; NEUROCARDS_TELEGRAM_PER_S holds for all together."""
     breaker_failures: int = Field(10, ge=1)
     """So many failed calls in a row, and OpenAI, KIE or Telegram is left alone for a while."""
     breaker_open_s: float = Field(30.0, gt=0)
@@ -122,6 +123,7 @@ class WorkerSettings:
     broker: Broker
     telemetry: Telemetry
     telegram: Telegram
+    pace: Pace
     public: PublicAddress
     video: VideoModel
     script: ScriptModel
@@ -140,6 +142,7 @@ def load() -> WorkerSettings:
     work, timings = loader.read(Work), loader.read(Timings)
     database, broker = loader.read(Database), loader.read(Broker)
     telemetry, telegram = loader.read(Telemetry), loader.read(Telegram)
+    pace = loader.read(Pace)
     public, video = loader.read(PublicAddress), loader.read(VideoModel)
     script, keys = loader.read(ScriptModel), loader.read_provider_keys()
     loader.require(keys, "KIE_API_KEY: give at least one key of the video provider")
@@ -147,12 +150,14 @@ def load() -> WorkerSettings:
         loader.blame(timing_faults(timings))
     if broker:
         loader.blame(broker_faults(broker))
+    if pace:
+        loader.blame(pace_faults(pace))
     if broker and work:
         loader.blame(capacity_faults(broker, jobs_at_once=work.concurrency))
     loader.finish()
     if not (work and timings and database and broker and telemetry):
         raise ConfigurationError("the settings are incomplete")
-    if not (telegram and public and video and script):
+    if not (telegram and pace and public and video and script):
         raise ConfigurationError("the settings are incomplete")
     return WorkerSettings(
         work=work,
@@ -161,6 +166,7 @@ def load() -> WorkerSettings:
         broker=broker,
         telemetry=telemetry,
         telegram=telegram,
+        pace=pace,
         public=public,
         video=video,
         script=script,

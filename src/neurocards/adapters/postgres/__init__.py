@@ -4,6 +4,7 @@ from neurocards.adapters.postgres.dialogues import PostgresDialogueStore
 from neurocards.adapters.postgres.jobs import PostgresJobStore
 from neurocards.adapters.postgres.keys import PostgresKeyStore
 from neurocards.adapters.postgres.orders import PostgresOrderStore
+from neurocards.adapters.postgres.outbound import PostgresOutboundBuckets
 from neurocards.adapters.postgres.outbox import PostgresOutbox
 from neurocards.adapters.postgres.pool import Database, open_database
 from neurocards.adapters.postgres.reports import JobReports, JobTimeline, TimelineStep
@@ -22,6 +23,7 @@ __all__ = [
     "PostgresJobStore",
     "PostgresKeyStore",
     "PostgresOrderStore",
+    "PostgresOutboundBuckets",
     "PostgresOutbox",
     "PostgresSignalSource",
     "PostgresTemplateStore",

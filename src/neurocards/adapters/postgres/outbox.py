@@ -80,6 +80,9 @@ class PostgresOutbox:
     async def forget_inbound_buckets(self, *, batch: int) -> int:
         return await self._database.execute(self._statements["forget_inbound_buckets"], batch)
 
+    async def forget_outbound_buckets(self, *, batch: int) -> int:
+        return await self._database.execute(self._statements["forget_outbound_buckets"], batch)
+
     async def forget_drafts(self, *, older_than_s: float, batch: int) -> int:
         return await self._database.execute(self._statements["forget_drafts"], older_than_s, batch)
 

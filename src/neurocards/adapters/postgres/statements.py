@@ -13,8 +13,8 @@ from importlib import resources
 
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 FILES = (
-    *("dialogues", "jobs", "keys", "migrations", "operations", "orders", "outbox", "overviews"),
-    *("reports", "scaling", "templates", "traffic"),
+    *("dialogues", "jobs", "keys", "migrations", "operations", "orders", "outbound", "outbox"),
+    *("overviews", "reports", "scaling", "templates", "traffic"),
 )
 
 

@@ -96,6 +96,14 @@ WITH past AS (
 )
 DELETE FROM inbound_buckets USING past WHERE inbound_buckets.ctid = past.ctid;
 
+-- name: forget_outbound_buckets
+WITH past AS (
+    SELECT ctid FROM outbound_buckets
+    WHERE chat_id <> 0 AND full_at < now() AND (paused_until IS NULL OR paused_until < now())
+    LIMIT $1
+)
+DELETE FROM outbound_buckets USING past WHERE outbound_buckets.ctid = past.ctid;
+
 -- name: forget_drafts
 -- Whoever presses a button of one that is gone reads that the menu is out of date. An accepted one
 -- goes as well: its job is what counts by then.
