@@ -14,7 +14,19 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bench import accept, dialogue, idle, inflight, scale, start, throughput
+from bench import (
+    accept,
+    dialogue,
+    drain,
+    idle,
+    inflight,
+    keys,
+    nats_gap,
+    resume,
+    scale,
+    start,
+    throughput,
+)
 from bench.course import Benchmarks, add_options, keep, outcomes, parse
 from bench.effort import QUICK, Effort
 from bench.figures import Check, Figure
@@ -28,6 +40,10 @@ BENCHMARKS: Benchmarks = {
     "start": start.run,
     "throughput": throughput.run,
     "inflight": inflight.run,
+    "drain": drain.run,
+    "resume": resume.run,
+    "nats-gap": nats_gap.run,
+    "keys": keys.run,
     "idle": idle.run,
     "scale": scale.run,
 }

@@ -150,8 +150,11 @@ class Stage:
             ingress={PUBLIC_BASE_URL: self._bot_url},
         )
 
-    async def providers(self, *, render_s: float) -> None:
-        """Start KIE without limits and renders, and OpenAI that answers at once."""
+    async def providers(self, *, render_s: float, slow_reply_s: float = 0.0) -> None:
+        """Start KIE without limits and renders, and OpenAI that answers at once.
+
+        `slow_reply_s`: how late KIE answers an order that it was told to be slow with.
+        """
         await self.simulator(
             "kie",
             keys=[KIE_KEY],
@@ -160,6 +163,7 @@ class Stage:
             credits_at_start=1e12,
             render_s=render_s,
             visible_after_s=0.0,
+            reply_delay_s=slow_reply_s,
             ingress={PUBLIC_BASE_URL: self._bot_url},
         )
         await self.simulator("openai", keys=[OPENAI_KEY], latency_s=0.0)
@@ -187,17 +191,20 @@ class Stage:
         self.programs["bot"] = bot
         return bot
 
-    async def worker(self, *, concurrency: int, **environment: str) -> Program:
-        """Start the worker; its `url` is that of its probes and metrics."""
+    async def worker(
+        self, *, concurrency: int, name: str = "worker", **environment: str
+    ) -> Program:
+        """Start a worker; its `url` is that of its probes and metrics, its name that of its pod."""
         probes = free_port()
         kie = self.programs["kie"].url
         return await self.start(
-            "worker",
+            name,
             ["-m", "neurocards_worker"],
             probes,
             health="/readyz",
             environment={
                 "NEUROCARDS_METRICS_PORT": str(probes),
+                "NEUROCARDS_POD_NAME": name,
                 "WORKER_CONCURRENCY": str(concurrency),
                 "NEUROCARDS_TELEGRAM_API_URL": self.programs["telegram"].url,
                 "NEUROCARDS_KIE_API_URL": kie,
@@ -246,6 +253,10 @@ class Stage:
 
     async def stop(self, name: str) -> None:
         await self.programs.pop(name).child.stop(timeout_s=STOP_WITHIN_S)
+
+    async def kill(self, name: str) -> None:
+        """End it by SIGKILL, as a crash would."""
+        await self.programs.pop(name).child.kill()
 
     async def connect_nats(self) -> NatsClient:
         """Connect to the broker; whoever asks closes it."""
