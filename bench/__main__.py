@@ -31,7 +31,7 @@ from bench.course import Benchmarks, add_options, keep, outcomes, parse
 from bench.effort import QUICK, Effort
 from bench.figures import Check, Figure
 from bench.machine import machine, taken_at, versions
-from bench.report import PAGE, write_page
+from bench.report import PERFORMANCE, RELIABILITY, write_pages
 from bench.stage import server_versions
 
 BENCHMARKS: Benchmarks = {
@@ -53,7 +53,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description="Measure this machine; prints JSON."
     )
-    add_options(parser, BENCHMARKS, PAGE)
+    add_options(parser, BENCHMARKS, f"{PERFORMANCE} and {RELIABILITY}")
     parser.add_argument("--runs", type=int, help="runs of each benchmark; 5 without it")
     parsed = parse(parser, BENCHMARKS)
     if parsed.runs is not None and parsed.runs < 1:
@@ -95,7 +95,7 @@ def main() -> int:
         folder = parsed.folder or Path(passing)
         report = asyncio.run(measure(parsed.names, effort, folder, parsed.out))
     if parsed.write_docs:
-        write_page(report)
+        write_pages(report)
     print(json.dumps(report, indent=2))
     return 0 if report["correct"] else 1
 

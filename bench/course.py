@@ -20,8 +20,8 @@ Benchmark = Callable[[Effort, Path], Awaitable[Outcome]]
 Benchmarks = Mapping[str, Benchmark]
 
 
-def add_options(parser: argparse.ArgumentParser, benchmarks: Benchmarks, page: Path) -> None:
-    """Give the parser what both commands take; `page` is where figures are shown."""
+def add_options(parser: argparse.ArgumentParser, benchmarks: Benchmarks, pages: str) -> None:
+    """Give the parser what both commands take; `pages` names where figures are shown."""
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"{', '.join(benchmarks)}; all without a name"
     )
@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser, benchmarks: Benchmarks, page: P
     )
     parser.add_argument("--out", type=Path, help="write the JSON to this file too")
     parser.add_argument(
-        "--write-docs", action="store_true", help=f"put the figures into {page.name} too"
+        "--write-docs", action="store_true", help=f"put the figures into {pages} too"
     )
     parser.add_argument(
         "--folder", type=Path, help="keep data and logs in this new folder instead of a passing one"

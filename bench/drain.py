@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -111,14 +111,12 @@ async def _told_to_end(stage: Stage, name: str) -> _End:
 async def _order_slowly(stage: Stage, orders: Sequence[PreparedOrder]) -> list[UUID]:
     """Bring fresh orders to where the provider has each and has not answered it yet."""
     kie = stage.programs["kie"].url
-    created = (await stage.get(f"{kie}/sim/counters"))["created"]
+    created = await _created(stage)
     await stage.post(f"{kie}/sim/faults", {"fault": "slow-reply", "next": len(orders)})
     report = await confirm(stage, orders, rate_per_s=None, connections=len(orders))
     if not (report.all_ok and await reached(stage, orders, "submitting")):
         raise RuntimeError("the orders did not get as far as to the provider")
-    async with asyncio.timeout(STOP_WITHIN_S):
-        while (await stage.get(f"{kie}/sim/counters"))["created"] < created + len(orders):
-            await asyncio.sleep(0.05)
+    await _until(lambda: _created(stage), created + len(orders))
     first = min(order.tg_user_id for order in orders)
     rows = await stage.pool.fetch(statement("work_starts"), first, len(orders))
     return [row["id"] for row in rows]
@@ -143,24 +141,31 @@ async def _check(
     )
 
 
-async def _check_orders(
-    stage: Stage, effort: Effort, orders: Sequence[UUID], label: str
-) -> Check:
+async def _check_orders(stage: Stage, effort: Effort, orders: Sequence[UUID], label: str) -> Check:
     """Check that what was under way became one task each, and let these be delivered."""
     kie = stage.programs["kie"].url
     tasks = [task for task in await _tasks(stage, orders) if task]
     kept = await stage.pool.fetchval(statement("handed_on"), orders, tasks, "rendering", 2, 0)
-    created = (await stage.get(f"{kie}/sim/counters"))["created"]
+    created = await _created(stage)
     for task in tasks:
         await stage.post(f"{kie}/sim/tasks/{task}/finish", {"wait_s": 30})
-    async with asyncio.timeout(STOP_WITHIN_S):
-        while await _delivered(stage, orders, tasks) < len(orders):
-            await asyncio.sleep(0.1)
+    await _until(lambda: _delivered(stage, orders, tasks), len(orders))
     return Check(
         f"{label}: each of them became one task, which the next worker watched to its end",
         kept == len(orders) and created == effort.drain_jobs + effort.drain_orders,
         f"kept {kept} of {len(orders)}; tasks created {created}",
     )
+
+
+async def _until(number: Callable[[], Awaitable[int]], wanted: int) -> None:
+    async with asyncio.timeout(STOP_WITHIN_S):
+        while await number() < wanted:  # noqa: ASYNC110 - other processes change it
+            await asyncio.sleep(0.05)
+
+
+async def _created(stage: Stage) -> int:
+    kie = stage.programs["kie"].url
+    return int((await stage.get(f"{kie}/sim/counters"))["created"])
 
 
 async def _delivered(stage: Stage, orders: Sequence[UUID], tasks: Sequence[str]) -> int:

@@ -82,8 +82,8 @@ def _check(product: Mapping[str, Any], label: str) -> Check:
         product["waiting"] == product["blocked"] == 0
         and product["counted"] == product["taken"] + product["warm_up"]
         and product["most"] - product["least"] <= 1,
-        f"taken {product['warm_up']} and {product['taken']}, counted {product['counted']}, told to wait "
-        f"{product['waiting']}, of one key {product['least']} to {product['most']}",
+        f"taken {product['warm_up']} and {product['taken']}, counted {product['counted']}, told "
+        f"to wait {product['waiting']}, of one key {product['least']} to {product['most']}",
     )
 
 

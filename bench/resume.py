@@ -68,7 +68,8 @@ async def run(effort: Effort, folder: Path) -> Outcome:
         book = OrderBook(stage, photo_file_id=await upload_photo(stage))
         orders = await book.prepare(effort.resume_deaths * effort.resume_jobs_each)
         job_ids = await wait_for_renders(stage, orders)
-        tasks = [row["provider_task_id"] for row in await _rows(stage, "tasks_of", job_ids)]
+        rows = await stage.pool.fetch(statement("tasks_of"), job_ids)
+        tasks = [row["provider_task_id"] for row in rows]
         course = await _deaths(stage, effort, job_ids)
         ended_well = await _finish(stage, orders, job_ids, tasks)
         seen = await claims(course.workers)
@@ -88,10 +89,6 @@ async def run(effort: Effort, folder: Path) -> Outcome:
         checks=checks,
         details={"seed": SEED, "jobs": len(job_ids)},
     )
-
-
-async def _rows(stage: Stage, name: str, job_ids: Sequence[UUID]) -> list[Mapping[str, str]]:
-    return list(await stage.pool.fetch(statement(name), job_ids))
 
 
 async def _deaths(stage: Stage, effort: Effort, job_ids: Sequence[UUID]) -> _Course:
@@ -125,9 +122,7 @@ async def _generation(stage: Stage, effort: Effort, label: str, course: _Course)
 
     async def start(name: str) -> Program:
         async with places:
-            return await stage.worker(
-                name=name, concurrency=concurrency, DB_POOL_SIZE=CONNECTIONS
-            )
+            return await stage.worker(name=name, concurrency=concurrency, DB_POOL_SIZE=CONNECTIONS)
 
     course.workers += await asyncio.gather(*(start(name) for name in names))
     return names

@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.scaling", description="Measure the scaling; prints JSON."
     )
-    add_options(parser, BENCHMARKS, PAGE)
+    add_options(parser, BENCHMARKS, PAGE.name)
     return parse(parser, BENCHMARKS)
 
 

@@ -39,7 +39,19 @@ def report() -> dict[str, Any]:
 
 def test_every_benchmark_gives_its_figures(report: dict[str, Any]):
     names = {figure["name"].partition(".")[0] for figure in report["figures"]}
-    assert names == {"accept", "dialogue", "start", "throughput", "inflight", "idle", "scale"}
+    assert names == {
+        "accept",
+        "dialogue",
+        "start",
+        "throughput",
+        "inflight",
+        "drain",
+        "resume",
+        "nats-gap",
+        "keys",
+        "idle",
+        "scale",
+    }
 
 
 def test_each_figure_tells_its_spread_its_aim_and_how_it_was_measured(report: dict[str, Any]):
