@@ -68,18 +68,21 @@ async def measure(
     figures: list[Figure] = []
     checks: list[Check] = []
     details: dict[str, object] = {}
+    took_s: dict[str, float] = {}
     report: dict[str, object] = {"taken_at": taken_at(), "machine": machine()}
     report["versions"] = versions(await server_versions(folder / "versions"))
     async for name, outcome in outcomes(BENCHMARKS, names, effort, folder):
         figures += outcome.figures
         checks += outcome.checks
         details[name] = outcome.details
+        took_s[name] = outcome.took_s
         report |= {
             "runs": effort.runs,
             "quick": effort == replace(QUICK, runs=effort.runs),
             "correct": all(check.ok for check in checks),
             "figures": [figure.as_json() for figure in figures],
             "checks": [check.as_json() for check in checks],
+            "took_s": took_s,
             "details": details,
         }
         await keep(report, out)

@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.effort import Effort
@@ -57,7 +58,8 @@ async def outcomes(
         began = time.monotonic()
         _say(f"{name} ...")
         outcome = await benchmarks[name](effort, folder)
-        _say(f"{name} took {time.monotonic() - began:.0f} s")
+        outcome = replace(outcome, took_s=round(time.monotonic() - began, 1))
+        _say(f"{name} took {outcome.took_s:.0f} s")
         for figure in outcome.figures:
             _say(f"  {figure.name}: {figure.median:.4g} {figure.unit}")
         for check in outcome.checks:

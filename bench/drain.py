@@ -75,11 +75,12 @@ async def _run_once(stage: Stage, effort: Effort, label: str, samples: _Samples)
 
     orders = await _order_slowly(stage, await book.prepare(effort.drain_orders))
     third = await stage.worker(name=THIRD, concurrency=places)
+    label = f"{label}, orders under way"
+    samples.checks.append(await _check_under_way(stage, orders, label))
     ended = await _told_to_end(stage, SECOND)
     await _until_held(stage, [*job_ids, *orders], THIRD)
     samples.exit_with_orders_s.append(ended.exit_s)
     samples.resumed_beside_orders_s.append(_last(await claims([third]), job_ids) - ended.told_at)
-    label = f"{label}, orders under way"
     samples.checks.append(await _check(stage, job_ids, tasks, attempt=3, label=label))
     samples.checks.append(await _check_orders(stage, effort, orders, label))
 
@@ -138,6 +139,15 @@ async def _check(
         f"{label}: {len(job_ids)} jobs go on in the next worker, each with its own task",
         kept == len(job_ids) and looked,
         f"kept {kept}; each looked at by worker {attempt}: {looked}",
+    )
+
+
+async def _check_under_way(stage: Stage, orders: Sequence[UUID], label: str) -> Check:
+    answered = len([task for task in await _tasks(stage, orders) if task])
+    return Check(
+        f"{label}: none of them was answered when the worker was told to end",
+        answered == 0,
+        f"answered {answered} of {len(orders)}",
     )
 
 

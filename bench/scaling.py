@@ -61,6 +61,7 @@ async def measure(
             "figures": [figure.as_json() for figure in outcome.figures],
             "checks": [check.as_json() for check in outcome.checks],
             "details": outcome.details,
+            "took_s": outcome.took_s,
         }
         report |= {"correct": correct, "benchmarks": found}
         await keep(report, out)

@@ -77,6 +77,11 @@ def test_the_machine_and_the_versions_stand_beside_the_figures(report: dict[str,
     assert report["quick"]
 
 
+def test_the_report_says_how_long_each_part_took(report: dict[str, Any]):
+    assert set(report["took_s"]) == set(report["details"])
+    assert min(report["took_s"].values()) > 0
+
+
 def test_an_unknown_benchmark_is_a_usage_error_that_names_the_known_ones():
     finished = bench("speed")
     assert finished.returncode == 2
