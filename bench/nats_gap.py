@@ -27,7 +27,7 @@ HELD_UP_S = 120.0
 STARTED_WITHIN_S = 60.0
 WARM_UP_ORDERS = 10
 STRUCK_AFTER = 0.4
-"""At this share of the time in which orders come in: enough of them come afterwards."""
+"""When this share of the orders has been started: enough of them come afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ async def _struck(
     """Let the orders come in and strike the broker in the middle of them."""
 
     async def struck() -> Outage:
-        await asyncio.sleep(STRUCK_AFTER * effort.gap_s)
+        await _started(stage, orders, int(STRUCK_AFTER * len(orders)))
         gone = time.time()
         await strike()
         return Outage(gone, time.time())
@@ -115,6 +115,17 @@ async def _struck(
     if not report.all_ok:
         raise RuntimeError(f"an order was refused while the broker was away: {report.statuses}")
     return outage
+
+
+async def _started(stage: Stage, orders: Sequence[PreparedOrder], count: int) -> None:
+    """Wait until so many of the orders were claimed."""
+    first = min(order.tg_user_id for order in orders)
+    async with asyncio.timeout(STARTED_WITHIN_S):
+        while True:
+            rows = await stage.pool.fetch(statement("work_starts"), first, len(orders))
+            if sum(row["started_at"] is not None for row in rows) >= count:
+                return
+            await asyncio.sleep(0.02)
 
 
 async def _starts(

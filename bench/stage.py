@@ -38,7 +38,7 @@ WEBHOOK_SECRET = "bench-webhook-secret"  # noqa: S105 - of a bot that exists on 
 TELEGRAM_CONNECTIONS_MAX = 100
 """The most that Telegram opens to one webhook."""
 PUBLIC_BASE_URL = "https://bench.localhost"
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 300.0
 STATEMENT_S_MAX = 900.0
 STOP_WITHIN_S = 40.0
 _READY_POLL_S = 0.01
@@ -253,10 +253,6 @@ class Stage:
 
     async def stop(self, name: str) -> None:
         await self.programs.pop(name).child.stop(timeout_s=STOP_WITHIN_S)
-
-    async def kill(self, name: str) -> None:
-        """End it by SIGKILL, as a crash would."""
-        await self.programs.pop(name).child.kill()
 
     async def connect_nats(self) -> NatsClient:
         """Connect to the broker; whoever asks closes it."""

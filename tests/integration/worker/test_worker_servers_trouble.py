@@ -180,10 +180,10 @@ async def test_a_job_goes_on_after_every_connection_to_postgresql_has_become_hal
 async def test_an_order_is_taken_after_the_connection_to_nats_has_become_half_open(
     world: WorkerWorld, nats_url: str
 ):
-    """The pings of the client find it out."""
+    """The pings of the client find it out; what was sent into the void comes after `ack_wait`."""
     link, url = await _link("nats", nats_url)
     world.stack.push_async_callback(link.stop)
-    worker = await world.start_worker(**LONG_LEASES, NEUROCARDS_NATS_URL=url)
+    worker = await world.start_worker(NEUROCARDS_NATS_URL=url)
     await _until_pulling(nats_url)
     link.mute()
     job_id = await world.order()
