@@ -14,12 +14,25 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bench import accept, dialogue, idle, inflight, outbound, scale, start, throughput
+from bench import (
+    accept,
+    dialogue,
+    drain,
+    idle,
+    inflight,
+    keys,
+    nats_gap,
+    outbound,
+    resume,
+    scale,
+    start,
+    throughput,
+)
 from bench.course import Benchmarks, add_options, keep, outcomes, parse
 from bench.effort import QUICK, Effort
 from bench.figures import Check, Figure
 from bench.machine import machine, taken_at, versions
-from bench.report import PAGE, write_page
+from bench.report import PERFORMANCE, RELIABILITY, write_pages
 from bench.stage import server_versions
 
 BENCHMARKS: Benchmarks = {
@@ -29,6 +42,10 @@ BENCHMARKS: Benchmarks = {
     "throughput": throughput.run,
     "inflight": inflight.run,
     "outbound": outbound.run,
+    "drain": drain.run,
+    "resume": resume.run,
+    "nats-gap": nats_gap.run,
+    "keys": keys.run,
     "idle": idle.run,
     "scale": scale.run,
 }
@@ -38,7 +55,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description="Measure this machine; prints JSON."
     )
-    add_options(parser, BENCHMARKS, PAGE)
+    add_options(parser, BENCHMARKS, f"{PERFORMANCE} and {RELIABILITY}")
     parser.add_argument("--runs", type=int, help="runs of each benchmark; 5 without it")
     parsed = parse(parser, BENCHMARKS)
     if parsed.runs is not None and parsed.runs < 1:
@@ -53,18 +70,21 @@ async def measure(
     figures: list[Figure] = []
     checks: list[Check] = []
     details: dict[str, object] = {}
+    took_s: dict[str, float] = {}
     report: dict[str, object] = {"taken_at": taken_at(), "machine": machine()}
     report["versions"] = versions(await server_versions(folder / "versions"))
     async for name, outcome in outcomes(BENCHMARKS, names, effort, folder):
         figures += outcome.figures
         checks += outcome.checks
         details[name] = outcome.details
+        took_s[name] = outcome.took_s
         report |= {
             "runs": effort.runs,
             "quick": effort == replace(QUICK, runs=effort.runs),
             "correct": all(check.ok for check in checks),
             "figures": [figure.as_json() for figure in figures],
             "checks": [check.as_json() for check in checks],
+            "took_s": took_s,
             "details": details,
         }
         await keep(report, out)
@@ -80,7 +100,7 @@ def main() -> int:
         folder = parsed.folder or Path(passing)
         report = asyncio.run(measure(parsed.names, effort, folder, parsed.out))
     if parsed.write_docs:
-        write_page(report)
+        write_pages(report)
     print(json.dumps(report, indent=2))
     return 0 if report["correct"] else 1
 

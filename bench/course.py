@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.effort import Effort
@@ -20,8 +21,8 @@ Benchmark = Callable[[Effort, Path], Awaitable[Outcome]]
 Benchmarks = Mapping[str, Benchmark]
 
 
-def add_options(parser: argparse.ArgumentParser, benchmarks: Benchmarks, page: Path) -> None:
-    """Give the parser what both commands take; `page` is where figures are shown."""
+def add_options(parser: argparse.ArgumentParser, benchmarks: Benchmarks, pages: str) -> None:
+    """Give the parser what both commands take; `pages` names where figures are shown."""
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"{', '.join(benchmarks)}; all without a name"
     )
@@ -30,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser, benchmarks: Benchmarks, page: P
     )
     parser.add_argument("--out", type=Path, help="write the JSON to this file too")
     parser.add_argument(
-        "--write-docs", action="store_true", help=f"put the figures into {page.name} too"
+        "--write-docs", action="store_true", help=f"put the figures into {pages} too"
     )
     parser.add_argument(
         "--folder", type=Path, help="keep data and logs in this new folder instead of a passing one"
@@ -57,7 +58,8 @@ async def outcomes(
         began = time.monotonic()
         _say(f"{name} ...")
         outcome = await benchmarks[name](effort, folder)
-        _say(f"{name} took {time.monotonic() - began:.0f} s")
+        outcome = replace(outcome, took_s=round(time.monotonic() - began, 1))
+        _say(f"{name} took {outcome.took_s:.0f} s")
         for figure in outcome.figures:
             _say(f"  {figure.name}: {figure.median:.4g} {figure.unit}")
         for check in outcome.checks:

@@ -112,6 +112,8 @@ class Outcome:
     figures: tuple[Figure, ...] = ()
     checks: tuple[Check, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
+    took_s: float = 0.0
+    """Servers and all, on the clock of the wall."""
 
 
 def rounded(value: float) -> float:

@@ -2,7 +2,8 @@
 
 They come to it as from a worker that handed them over: script written, render ordered, lease free.
 The worker claims and watches all of them, renews their leases, keeps their messages and looks at
-their renders, for longer than a lease lasts. At the end it is told to stop and hands them on.
+their renders, in the first run for longer than a lease lasts. At the end it is told to stop and
+hands them on.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ async def run(effort: Effort, folder: Path) -> Outcome:
     samples = _Samples()
     for number in range(1, effort.runs + 1):
         async with Stage(folder / f"inflight-{number}") as stage:
-            await _run_once(stage, effort, f"in flight, run {number}", samples)
+            hold_s = effort.inflight_hold_s if number == 1 else effort.inflight_hold_again_s
+            await _run_once(stage, effort, f"in flight, run {number}", samples, hold_s=hold_s)
     return Outcome(
         figures=_figures(samples, effort),
         checks=tuple(samples.checks),
@@ -57,13 +59,15 @@ async def run(effort: Effort, folder: Path) -> Outcome:
     )
 
 
-async def _run_once(stage: Stage, effort: Effort, label: str, samples: _Samples) -> None:
+async def _run_once(
+    stage: Stage, effort: Effort, label: str, samples: _Samples, *, hold_s: float
+) -> None:
     jobs = effort.inflight_jobs
     await stage.telegram()
     await stage.providers(render_s=RENDER_S)
     book = OrderBook(stage, photo_file_id=await upload_photo(stage))
     worker = await stage.worker(concurrency=jobs)
-    await asyncio.sleep(min(IDLE_S, effort.inflight_hold_s))
+    await asyncio.sleep(min(IDLE_S, hold_s))
     idle = worker.memory()
     job_ids = await wait_for_renders(stage, await book.prepare(jobs))
 
@@ -73,7 +77,7 @@ async def _run_once(stage: Stage, effort: Effort, label: str, samples: _Samples)
     samples.claims_per_s.append(jobs / (time.monotonic() - began))
 
     before, began = stage.cpu_s(), time.monotonic()
-    held = await _hold(worker, effort.inflight_hold_s)
+    held = await _hold(worker, hold_s)
     shares = cpu_shares(before, stage.cpu_s(), time.monotonic() - began)
     samples.cpu.append(shares)
     samples.worker_cores.append(shares["worker"])
@@ -146,6 +150,8 @@ async def _bare(stage: Stage, jobs: int) -> float:
 def _figures(samples: _Samples, effort: Effort) -> tuple[Figure, ...]:
     jobs = effort.inflight_jobs
     held = f"{jobs} jobs waiting {effort.inflight_hold_s:g} s in one worker process"
+    if effort.runs > 1:
+        held += f" ({effort.inflight_hold_again_s:g} s in the runs after the first)"
     return (
         Figure(
             name="inflight.rss_kib_per_job",

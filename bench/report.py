@@ -1,33 +1,62 @@
-"""Puts figures into docs/performance.md: `python -m bench.report FILE.json [FILE.json ...]`.
+"""Puts figures into the pages of docs: `python -m bench.report FILE.json [FILE.json ...]`.
 
-Replaces what stands between the two marks and leaves the words around them alone. Invariant: no
-figure gets onto the page by hand, and none without its spread, its way of measuring and its aim.
+What tells how well jobs survive goes into reliability.md, all else into performance.md. Replaces
+what stands between the two marks and leaves the words around them alone, and a page of which
+nothing was measured as well. Invariant: no figure gets onto a page by hand, and none without its
+spread, its way of measuring and its aim.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PERFORMANCE, RELIABILITY = "performance.md", "reliability.md"
+ABOUT_RELIABILITY = frozenset({"drain", "resume", "nats-gap"})
+"""The benchmarks whose figures stand on that page."""
 BEGIN = "<!-- figures: begin (written by `python -m bench --write-docs`) -->"
 END = "<!-- figures: end -->"
 
 Report = Mapping[str, Any]
 
 
-def write_page(*reports: Report) -> None:
+def write_pages(*reports: Report, docs: Path = DOCS) -> None:
     """Show these reports, the figures of a later one in the place of an earlier one's."""
-    text = PAGE.read_text(encoding="utf-8")
+    for name in (PERFORMANCE, RELIABILITY):
+        shown = [part for report in reports if (part := _part(report, name))["figures"]]
+        if shown:
+            _write(docs / name, "\n".join(_section(shown)))
+
+
+def page_of(benchmark: str) -> str:
+    return RELIABILITY if benchmark in ABOUT_RELIABILITY else PERFORMANCE
+
+
+def _part(report: Report, page: str) -> Report:
+    """Take what belongs onto the page; names of checks begin as those of figures do."""
+    return {
+        **report,
+        "figures": [one for one in report["figures"] if _page(one["name"]) == page],
+        "checks": [one for one in report["checks"] if _page(one["name"]) == page],
+    }
+
+
+def _page(name: str) -> str:
+    return page_of(re.split(r"[.,:]", name, maxsplit=1)[0])
+
+
+def _write(page: Path, section: str) -> None:
+    text = page.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"{PAGE} has lost the marks between which the figures stand")
-    section = "\n".join(_section(reports))
-    PAGE.write_text(f"{before}{BEGIN}\n\n{section}\n{END}{after}", encoding="utf-8")
+        raise ValueError(f"{page} has lost the marks between which the figures stand")
+    page.write_text(f"{before}{BEGIN}\n\n{section}\n{END}{after}", encoding="utf-8")
 
 
 def _section(reports: Sequence[Report]) -> Iterator[str]:
@@ -108,7 +137,7 @@ def _number(value: float) -> str:
 
 def main() -> None:
     files = [Path(name) for name in sys.argv[1:]]
-    write_page(*(json.loads(file.read_text(encoding="utf-8")) for file in files))
+    write_pages(*(json.loads(file.read_text(encoding="utf-8")) for file in files))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.scaling", description="Measure the scaling; prints JSON."
     )
-    add_options(parser, BENCHMARKS, PAGE)
+    add_options(parser, BENCHMARKS, PAGE.name)
     return parse(parser, BENCHMARKS)
 
 
@@ -61,6 +61,7 @@ async def measure(
             "figures": [figure.as_json() for figure in outcome.figures],
             "checks": [check.as_json() for check in outcome.checks],
             "details": outcome.details,
+            "took_s": outcome.took_s,
         }
         report |= {"correct": correct, "benchmarks": found}
         await keep(report, out)

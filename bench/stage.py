@@ -38,7 +38,7 @@ WEBHOOK_SECRET = "bench-webhook-secret"  # noqa: S105 - of a bot that exists on 
 TELEGRAM_CONNECTIONS_MAX = 100
 """The most that Telegram opens to one webhook."""
 PUBLIC_BASE_URL = "https://bench.localhost"
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 300.0
 STATEMENT_S_MAX = 900.0
 STOP_WITHIN_S = 40.0
 _READY_POLL_S = 0.01
@@ -159,8 +159,13 @@ class Stage:
             ingress={PUBLIC_BASE_URL: self._bot_url},
         )
 
-    async def providers(self, *, render_s: float, jitter: float = 0.0) -> None:
-        """Start KIE without limits and renders, and OpenAI that answers at once."""
+    async def providers(
+        self, *, render_s: float, jitter: float = 0.0, slow_reply_s: float = 0.0
+    ) -> None:
+        """Start KIE without limits and renders, and OpenAI that answers at once.
+
+        `slow_reply_s`: how late KIE answers an order that it was told to be slow with.
+        """
         await self.simulator(
             "kie",
             keys=[KIE_KEY],
@@ -170,6 +175,7 @@ class Stage:
             render_s=render_s,
             jitter=jitter,
             visible_after_s=0.0,
+            reply_delay_s=slow_reply_s,
             ingress={PUBLIC_BASE_URL: self._bot_url},
         )
         await self.simulator("openai", keys=[OPENAI_KEY], latency_s=0.0)
@@ -197,17 +203,20 @@ class Stage:
         self.programs["bot"] = bot
         return bot
 
-    async def worker(self, *, concurrency: int, **environment: str) -> Program:
-        """Start the worker; its `url` is that of its probes and metrics."""
+    async def worker(
+        self, *, concurrency: int, name: str = "worker", **environment: str
+    ) -> Program:
+        """Start a worker; its `url` is that of its probes and metrics, its name that of its pod."""
         probes = free_port()
         kie = self.programs["kie"].url
         return await self.start(
-            "worker",
+            name,
             ["-m", "neurocards_worker"],
             probes,
             health="/readyz",
             environment={
                 "NEUROCARDS_METRICS_PORT": str(probes),
+                "NEUROCARDS_POD_NAME": name,
                 "WORKER_CONCURRENCY": str(concurrency),
                 "NEUROCARDS_TELEGRAM_API_URL": self.programs["telegram"].url,
                 "NEUROCARDS_KIE_API_URL": kie,

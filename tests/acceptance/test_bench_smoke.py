@@ -40,8 +40,18 @@ def report() -> dict[str, Any]:
 def test_every_benchmark_gives_its_figures(report: dict[str, Any]):
     names = {figure["name"].partition(".")[0] for figure in report["figures"]}
     assert names == {
-        *("accept", "dialogue", "start", "throughput"),
-        *("inflight", "outbound", "idle", "scale"),
+        "accept",
+        "dialogue",
+        "start",
+        "throughput",
+        "inflight",
+        "outbound",
+        "drain",
+        "resume",
+        "nats-gap",
+        "keys",
+        "idle",
+        "scale",
     }
 
 
@@ -66,6 +76,11 @@ def test_the_machine_and_the_versions_stand_beside_the_figures(report: dict[str,
     assert {"python", "postgresql", "nats-server", "asyncpg", "nats-py"} <= set(report["versions"])
     assert report["runs"] == 1
     assert report["quick"]
+
+
+def test_the_report_says_how_long_each_part_took(report: dict[str, Any]):
+    assert set(report["took_s"]) == set(report["details"])
+    assert min(report["took_s"].values()) > 0
 
 
 def test_an_unknown_benchmark_is_a_usage_error_that_names_the_known_ones():

@@ -46,6 +46,7 @@ class FaultProxy:
         self._dice = dice
         self._turn = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._muted: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
@@ -72,6 +73,10 @@ class FaultProxy:
         for writer in list(self._writers):
             writer.transport.abort()
 
+    def mute(self) -> None:
+        """Leave every connection that is open now half-open for good; later ones are well."""
+        self._muted |= self._writers
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is not None:
@@ -84,6 +89,7 @@ class FaultProxy:
             pass
         finally:
             self._writers.discard(writer)
+            self._muted.discard(writer)
             writer.transport.abort()
             if task is not None:
                 self._tasks.discard(task)
@@ -101,6 +107,7 @@ class FaultProxy:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._writers.discard(server_writer)
+            self._muted.discard(server_writer)
             for way in ways:
                 way.cancel()
             await asyncio.wait(ways)
@@ -122,6 +129,8 @@ class FaultProxy:
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(CHUNK_BYTES):
+                if writer in self._muted:
+                    continue
                 trouble = self.trouble
                 if trouble is not None and self._dice.random() < trouble.share:
                     match trouble.fault:

@@ -110,3 +110,18 @@ async def test_cut_breaks_what_is_open_and_nothing_later(link: FaultProxy):
             assert await reader.read() == b""
     writer.transport.abort()
     assert await _asked(link) == b"hello\n"
+
+
+async def test_mute_leaves_what_is_open_half_open_and_nothing_later(link: FaultProxy, echo: Echo):
+    """As after a machine between the two has lost its memory of the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", link.port)
+    writer.write(b"hello\n")
+    assert await reader.readline() == b"hello\n"
+    link.mute()
+    writer.write(b"anybody there?\n")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await reader.readline()
+    assert echo.heard == [b"hello\n", b"anybody there?\n"]
+    writer.transport.abort()
+    assert await _asked(link) == b"hello\n"

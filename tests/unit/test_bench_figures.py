@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench import report
@@ -75,21 +78,30 @@ def test_the_search_says_zero_when_nothing_passes():
     assert search_on(0).passed == 0
 
 
-def test_the_page_shows_a_missed_aim_as_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    page = tmp_path / "performance.md"
-    page.write_text(f"Before\n{report.BEGIN}\nold\n{report.END}\nAfter\n", encoding="utf-8")
-    monkeypatch.setattr(report, "PAGE", page)
-    report.write_page(
-        {
-            "taken_at": "2026-11-23T00:00:00+00:00",
-            "machine": {"cores": 2, "processor": "x", "memory_gib": 4, "kernel": "6"},
-            "versions": {"python": "3.11"},
-            "runs": 5,
-            "figures": [figure(60, 70, aim=Aim(Sense.AT_MOST, 50), baseline=6.5).as_json()],
-            "checks": [{"name": "right", "ok": False, "detail": "lost 1"}],
-        }
-    )
-    text = page.read_text(encoding="utf-8")
+def report_of(*figures: Figure, check: str = "accept: right") -> dict[str, Any]:
+    return {
+        "taken_at": "2026-11-23T00:00:00+00:00",
+        "machine": {"cores": 2, "processor": "x", "memory_gib": 4, "kernel": "6"},
+        "versions": {"python": "3.11"},
+        "runs": 5,
+        "figures": [figure.as_json() for figure in figures],
+        "checks": [{"name": check, "ok": False, "detail": "lost 1"}],
+    }
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    """Two pages with places for figures."""
+    for name in (report.PERFORMANCE, report.RELIABILITY):
+        page = f"Before\n{report.BEGIN}\nold\n{report.END}\nAfter\n"
+        (tmp_path / name).write_text(page, encoding="utf-8")
+    return tmp_path
+
+
+def test_the_page_shows_a_missed_aim_as_missed(docs: Path):
+    missed = figure(60, 70, aim=Aim(Sense.AT_MOST, 50), baseline=6.5)
+    report.write_pages(report_of(missed), docs=docs)
+    text = (docs / report.PERFORMANCE).read_text(encoding="utf-8")
     assert text.startswith("Before\n")
     assert text.endswith("\nAfter\n")
     assert "old" not in text
@@ -97,4 +109,29 @@ def test_the_page_shows_a_missed_aim_as_missed(tmp_path: Path, monkeypatch: pyte
     assert "Aim: at most 50 ms, missed. Baseline: bare." in text
     assert "2 cores" in text
     assert "0 of 1 checks" in text
-    assert "failed: right (lost 1)" in text
+    assert "failed: accept: right (lost 1)" in text
+
+
+def test_figures_of_survival_have_their_own_page_and_what_was_not_measured_stays(docs: Path):
+    resumed = replace(figure(60, 61), name="resume.killed_s", title="Go on")
+    report.write_pages(report_of(resumed, check="resume: all"), docs=docs)
+    assert "old" in (docs / report.PERFORMANCE).read_text(encoding="utf-8")
+    text = (docs / report.RELIABILITY).read_text(encoding="utf-8")
+    assert "| Go on | **60.5 ms** |" in text
+    assert "failed: resume: all (lost 1)" in text
+
+
+def test_a_page_without_a_place_for_figures_is_refused(docs: Path):
+    (docs / report.PERFORMANCE).write_text("no marks", encoding="utf-8")
+    with pytest.raises(ValueError, match="lost the marks"):
+        report.write_pages(report_of(figure(1)), docs=docs)
+
+
+def test_the_real_pages_have_the_places_for_them(tmp_path: Path):
+    """So the command loses no figure at its end."""
+    for name in (report.PERFORMANCE, report.RELIABILITY):
+        shutil.copy(report.DOCS / name, tmp_path)
+    figures = [figure(1), replace(figure(2), name="drain.exit_s")]
+    report.write_pages(report_of(*figures), docs=tmp_path)
+    for name in (report.PERFORMANCE, report.RELIABILITY):
+        assert "2026-11-23" in (tmp_path / name).read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+import asyncpg
 import httpx
 import nats
 import pytest
@@ -20,9 +21,11 @@ from neurocards_bot.http.webhook import SECRET_HEADER
 from support.bot_desk import message
 from support.bot_process import BOT_ID, PUBLIC_URL, SECRET, TOKEN, BotProcess, running_bot
 from support.bot_tables import BotTables
+from support.statements import load
 from support.telegram_person import Person
 
 WAIT_S_MAX = 30.0
+SQL = load("sessions")
 
 
 class Server(Protocol):
@@ -75,6 +78,18 @@ class TestByWebhook:
         finally:
             await postgres_server.start()
         await person.reads("3 кредита")
+
+    async def test_the_end_of_all_its_sessions_costs_no_update(
+        self, bot: BotProcess, person: Person, pool: asyncpg.Pool, tables: BotTables
+    ):
+        """Telegram brings again what was not committed; the welcome credits are given once."""
+        await person.write("/start")
+        await person.reads("3 кредита")
+        assert await pool.fetchval(SQL["end_sessions_of"], "neurocards-bot") > 0
+        await person.write("/balance")
+        await person.reads("стоит 2 кредита")
+        assert bot.child.is_running
+        assert await tables.balance(person.id) == 3
 
     async def test_http_is_served_while_the_webhook_cannot_be_registered(
         self, environment: dict[str, str], person: Person, http_port: int, tmp_path: Path

@@ -6,14 +6,19 @@ import asyncio
 import os
 import signal
 
+from support import history
 from support.worker_world import (
     CALLBACK_SECRET,
     PUBLIC_URL,
     TOKEN,
     USER_ID,
+    WorkerProcess,
     WorkerWorld,
     until,
 )
+
+MANY = 40
+IN_FLIGHT = "neurocards_jobs_in_flight "
 
 WITH_CALLBACKS = {"PUBLIC_BASE_URL": PUBLIC_URL, "NEUROCARDS_CALLBACK_SECRET": CALLBACK_SECRET}
 
@@ -53,6 +58,87 @@ async def test_a_worker_that_is_told_to_end_hands_its_jobs_over(world: WorkerWor
         job = await world.until_status(job_id, "done", "failed")
         assert (job["status"], job["attempt"], job["lease_losses"]) == ("done", 2, 0)
     assert await world.created() == 3
+
+
+async def test_a_worker_with_many_jobs_hands_over_every_one_of_them(world: WorkerWorld):
+    """None waits for a lease to run out, and none gets another task."""
+    settings = {
+        "WORKER_CONCURRENCY": str(MANY),
+        "NEUROCARDS_KIE_CREATES_PER_WINDOW": "1000",
+        "NEUROCARDS_LEASE_S": "600",
+        "NEUROCARDS_ACK_WAIT_S": "600",
+        "NEUROCARDS_RENDER_DEADLINE_S": "600",
+        "NEUROCARDS_RENDER_POLL_S": "5",
+    }
+    first = await world.start_worker(**settings)
+    job_ids = [await world.order(caption="Mug [sim:stuck]", balance=MANY) for _ in range(MANY)]
+    before = {job_id: await world.until_status(job_id, "rendering") for job_id in job_ids}
+    second = await world.start_worker(**settings)
+
+    await first.child.stop(timeout_s=30)
+    assert first.child.exit_code == 0
+
+    async def all_taken() -> bool:
+        return await _in_flight(world, second) == MANY
+
+    await until(all_taken)
+    await world.kie.control("/tasks/finish")
+    for job_id in job_ids:
+        job = await world.until_status(job_id, "done", "failed")
+        assert (job["status"], job["attempt"], job["lease_losses"]) == ("done", 2, 0)
+        assert job["provider_task_id"] == before[job_id]["provider_task_id"]
+    assert await world.created() == MANY
+
+
+async def test_a_worker_that_stood_still_beyond_its_leases_changes_nothing_when_it_wakes(
+    world: WorkerWorld,
+):
+    """One of its jobs is still carried by its successor then, one has ended long ago."""
+    await history.install(world.pool)
+    settings = {"NEUROCARDS_RENDER_DEADLINE_S": "600"}
+    sleeper = await world.start_worker(NEUROCARDS_POD_NAME="sleeper", **settings)
+    job_ids = [await world.order(caption="Mug [sim:stuck]") for _ in range(2)]
+    for job_id in job_ids:
+        await world.until_status(job_id, "rendering")
+    carried, finished = job_ids
+    sleeper.child.signal(signal.SIGSTOP)
+    await world.start_worker(NEUROCARDS_POD_NAME="successor", **settings)
+
+    async def taken_over() -> bool:
+        return {(await world.job(job_id))["leased_by"] for job_id in job_ids} == {"successor"}
+
+    await until(taken_over)
+    task_id = (await world.job(finished))["provider_task_id"]
+    await world.kie.control(f"/tasks/{task_id}/finish")
+
+    async def told() -> bool:
+        return (await world.job(finished))["told_at"] is not None
+
+    await until(told)
+    ended = await world.job(finished)
+    sleeper.child.signal(signal.SIGCONT)
+
+    async def has_let_go() -> bool:
+        return await _in_flight(world, sleeper) == 0
+
+    await until(has_let_go)
+    assert (await world.job(carried))["leased_by"] == "successor"
+    assert (await world.job(carried))["attempt"] == 2
+    assert ended["status"] == "done"
+    assert dict(await world.job(finished)) == dict(ended)
+    await world.kie.control("/tasks/finish")
+    assert (await world.until_status(carried, "done", "failed"))["status"] == "done"
+    assert history.check(await history.operations(world.pool)) == []
+    assert await world.created() == 2
+    videos = [one for one in await world.person.from_bot() if one["media"] is not None]
+    assert len(videos) == 2
+
+
+async def _in_flight(world: WorkerWorld, worker: WorkerProcess) -> int:
+    """Ask a worker how many jobs it holds."""
+    metrics = (await world.http.get(f"{worker.probes_url}/metrics")).text
+    line = next(line for line in metrics.splitlines() if line.startswith(IN_FLIGHT))
+    return int(float(line.removeprefix(IN_FLIGHT)))
 
 
 async def test_an_order_in_flight_is_finished_before_the_worker_ends(world: WorkerWorld):

@@ -169,6 +169,30 @@ async def test_an_order_under_way_is_stored_before_the_worker_ends(bench: Worker
     assert record.task is not None
 
 
+async def test_the_others_do_not_wait_for_the_answer_to_an_order_under_way(bench: WorkerBench):
+    """The next worker has them at once, however long the provider takes."""
+    standing(bench)
+    waiting, ordering = [await bench.accept(USER_ID + n) for n in range(2)]
+    create, let_go = bench.provider.create, asyncio.Event()
+
+    async def slow_create(*args: object, **named: object) -> str:
+        await let_go.wait()
+        return await create(*args, **named)  # type: ignore[arg-type]
+
+    async with working(bench) as stop:
+        await publish(bench, waiting)
+        await settle_down()
+        bench.provider.create = slow_create  # type: ignore[method-assign]
+        await publish(bench, ordering)
+        await settle_down()
+        stop.set()
+        await settle_down()
+        early, late = bench.record(waiting), bench.record(ordering)
+        assert (early.status, early.leased_by) == (JobStatus.RENDERING, None)
+        assert (late.status, late.leased_by is None) == (JobStatus.SUBMITTING, False)
+        let_go.set()
+
+
 async def test_a_lost_lease_ends_the_work_and_touches_nothing(bench: WorkerBench):
     standing(bench)
     job_id = await bench.accept()

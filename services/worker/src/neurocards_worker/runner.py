@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -37,6 +38,8 @@ from neurocards_worker.settlement import Settled
 HELD_LOOK_S_MAX = 30.0
 STORE_AWAY_S = 2.0
 CANCEL_S = 2.0
+
+Task = asyncio.Task[None]
 
 log = structlog.get_logger(__name__)
 
@@ -184,23 +187,43 @@ class Runner:
             await held.delivery.nak(after_s=self._limits.tell_again_s)
 
     async def drain(self) -> None:
-        """Hand all jobs over; what must not be interrupted gets `drain_s` for it."""
+        """Hand all jobs over; what must not be interrupted gets `drain_s` for it.
+
+        The others do not wait for it: the next worker may have them at once.
+        """
         held = list(self._leases)
         log.info("runner.draining", jobs=len(held))
         for one in held:
             one.cancel()
         tasks = {one.task: one for one in held if one.task is not None}
-        if not tasks:
-            return
-        ended, busy = await asyncio.wait(tasks, timeout=CANCEL_S)
-        await self._leases.release([tasks[task] for task in ended if task.cancelled()])
-        if busy:
-            ended, stuck = await asyncio.wait(busy, timeout=self._limits.drain_s)
-            for task in stuck:
-                task.cancel()
-            await asyncio.wait(busy, timeout=CANCEL_S)
-            await self._leases.release([tasks[task] for task in busy if task.cancelled()])
+        busy = {task for task, one in tasks.items() if one.is_busy}
+        if idle := set(tasks) - busy:
+            ended, slow = await asyncio.wait(idle, timeout=CANCEL_S)
+            await self._release(tasks, ended)
+            busy |= slow
+        stuck = await self._hand_over(tasks, busy, within_s=self._limits.drain_s)
+        for task in stuck:
+            task.cancel()
+        await self._hand_over(tasks, stuck, within_s=CANCEL_S)
         log.info("runner.drained", jobs=len(held))
+
+    async def _hand_over(
+        self, held: Mapping[Task, HeldJob], ending: set[Task], *, within_s: float
+    ) -> set[Task]:
+        """Release each job as its task ends; give the tasks that have not ended in time."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_s
+        while ending and (left_s := until - loop.time()) > 0:
+            ended, ending = await asyncio.wait(
+                ending, timeout=left_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            await self._release(held, ended)
+        return ending
+
+    async def _release(self, held: Mapping[Task, HeldJob], ended: set[Task]) -> None:
+        cancelled = [held[task] for task in ended if task.cancelled()]
+        if cancelled:
+            await self._leases.release(cancelled)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
