@@ -55,18 +55,23 @@ async def run(*, updates: int, requests: int, seed: int, folder: Path) -> dict[s
         attack = Attack(sides(stage, stage.recorder.callback_paths))
         measured: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         found: list[Breach] = []
+        told = 0
         for batch in range(BATCHES):
             await storm.send(updates // BATCHES)
             try:
                 await asyncio.to_thread(
                     attack.run, examples=requests // BATCHES, number=seed * BATCHES + batch
                 )
-            except AssertionError as error:
+            except (AssertionError, OSError) as error:
                 found.append(Breach("5xx", "an endpoint", str(error)))
+                say(str(found[-1]))
             found += await invariants.always(stage.pool)
             for name, member in stage.members.items():
                 measured[name].append((storm.sent, member.memory_bytes))
             say(f"{storm.sent} updates, answers {dict(sorted(storm.answers.items()))}")
+            for wrong in storm.wrong[told:]:
+                say(wrong)
+            told = len(storm.wrong)
         found += [Breach("5xx", "webhook", wrong) for wrong in storm.wrong]
         grown = {name: growth(points) for name, points in measured.items()}
         found += [
