@@ -101,27 +101,93 @@ METHODS = (
 PARAMETERS = st.one_of(
     st.sampled_from(
         (
-            *("", "0", "1", "-1", "4244", "9" * 40, "9" * 5_000, "1.5", "null", "%00", "%ff", "..%2f.."),
-            *("0192f0c4-7c2e-7000-8000-000000000001", "a" * 64, "%F0%9F%98%80", "٣", "%D9%A3", "+1", "1_0"),
+            *(
+                "",
+                "0",
+                "1",
+                "-1",
+                "4244",
+                "9" * 40,
+                "9" * 5_000,
+                "1.5",
+                "null",
+                "%00",
+                "%ff",
+                "..%2f..",
+            ),
+            *(
+                "0192f0c4-7c2e-7000-8000-000000000001",
+                "a" * 64,
+                "%F0%9F%98%80",
+                "٣",
+                "%D9%A3",
+                "+1",
+                "1_0",
+            ),
             *("{job_id}", "..", "//", ";", "%2e%2e/%2e%2e", "x" * 9_000),
         )
     ),
-    st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?#"), max_size=40),
+    st.text(
+        st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?#"), max_size=40
+    ),
 )
 HEADER_NAMES = (
     *("Accept", "Accept-Encoding", "Authorization", "Content-Type", "Content-Length", "Cookie"),
-    *("Transfer-Encoding", "Expect", "Range", "If-None-Match", "Host", "Origin", "Upgrade", "Connection"),
-    *("X-Admin-Token", "X-Telegram-Bot-Api-Secret-Token", "X-Webhook-Timestamp", "X-Webhook-Signature"),
-    *("X-Forwarded-For", "X-Forwarded-Proto", "X-HTTP-Method-Override", "Sec-WebSocket-Key", "X-" + "n" * 300),
+    *(
+        "Transfer-Encoding",
+        "Expect",
+        "Range",
+        "If-None-Match",
+        "Host",
+        "Origin",
+        "Upgrade",
+        "Connection",
+    ),
+    *(
+        "X-Admin-Token",
+        "X-Telegram-Bot-Api-Secret-Token",
+        "X-Webhook-Timestamp",
+        "X-Webhook-Signature",
+    ),
+    *(
+        "X-Forwarded-For",
+        "X-Forwarded-Proto",
+        "X-HTTP-Method-Override",
+        "Sec-WebSocket-Key",
+        "X-" + "n" * 300,
+    ),
 )
 HEADER_VALUES = st.one_of(
     st.sampled_from(
         (
-            *(b"", b"0", b"-1", b"5", b"99999999999999999999", b"1048577", b"chunked", b"gzip, chunked"),
+            *(
+                b"",
+                b"0",
+                b"-1",
+                b"5",
+                b"99999999999999999999",
+                b"1048577",
+                b"chunked",
+                b"gzip, chunked",
+            ),
             *(b"identity", b"100-continue", b"websocket", b"upgrade", b"close", b"bytes=0-", b"*"),
-            *(b"application/json", b"multipart/form-data", b"text/plain; charset=utf-7", b"a/b; q=x"),
-            *(b"application/openmetrics-text; version=1.0.0", b"application/openmetrics-text; version=x"),
-            *(b"text/plain; version=1.0.0; escaping=nothing", b"*/*;q=0", b"\xff\xfe", b"\xd0\xb6", b"'\"\\"),
+            *(
+                b"application/json",
+                b"multipart/form-data",
+                b"text/plain; charset=utf-7",
+                b"a/b; q=x",
+            ),
+            *(
+                b"application/openmetrics-text; version=1.0.0",
+                b"application/openmetrics-text; version=x",
+            ),
+            *(
+                b"text/plain; version=1.0.0; escaping=nothing",
+                b"*/*;q=0",
+                b"\xff\xfe",
+                b"\xd0\xb6",
+                b"'\"\\",
+            ),
             *(b"nan", b"1e999", b"inf", b"%s%n{}", b"Basic Og==", b"x" * 9_000, b"y" * 70_000),
         )
     ),
@@ -155,7 +221,9 @@ BODIES = st.one_of(
         st.one_of(st.text(max_size=250), st.none(), st.integers()),
     ),
     st.binary(max_size=BODY_BYTES_MAX),
-    st.sampled_from((b"[" * 50_000, b"5\r\nabc", b"0\r\n\r\n", b"ffffffffffffffff\r\n", b"{" * 300)),
+    st.sampled_from(
+        (b"[" * 50_000, b"5\r\nabc", b"0\r\n\r\n", b"ffffffffffffffff\r\n", b"{" * 300)
+    ),
 )
 
 

@@ -31,7 +31,22 @@ NUMBERS: tuple[Json, ...] = (
     *(1.5, -0.0, 1e308, 5e-324, float("nan"), float("inf"), float("-inf")),
 )
 TEXTS = (
-    *("", " ", "\n", "0", "-1", "null", "true", "[]", "{}", "ru", "en", "xx-YY", "private", "group"),
+    *(
+        "",
+        " ",
+        "\n",
+        "0",
+        "-1",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "ru",
+        "en",
+        "xx-YY",
+        "private",
+        "group",
+    ),
     *("\0", "a\0b", "\ud800", "\udfff tail", "\ud83d", "\u202eright to left", "\ufffe\uffff"),
     *("e" + "\u0301" * 300, "👩‍👩‍👧‍👦" * 30, "𝕏" * 100, "\u200b", "\u2028", "\x1b[31mred", "\x7f"),
     *("<b>", "</b>", "<a href='x'>", "&", "&lt;script&gt;", "<tg-spoiler>", "%s%n", "{0}", "${x}"),
@@ -45,7 +60,15 @@ PRESSES = (
     *("tc|AAAAAAAAAAAAAAAAAAAAAA|", "tc|AAAAAAAAAAAAAAAAAAAAAA|\0", "oc|AAAAAAAAAAAAAAAAAAAAAA||"),
     *("oc|AAAAAAAAAAAAAAAAAAAAAA|duration|-5", "no|AAAAAAAAAAAAAAAAAAAAAA", "hp|", "lg|", "lg|xx"),
     *("lg|\0", "lg|ru|en", "cj|AAAAAAAAAAAAAAAAAAAAAA", "ag|AAAAAAAAAAAAAAAAAAAAAA", "x" * 64),
-    *("x" * 65, "ж" * 32, "ok|" + "A" * 5_000, "{}", "unknown|1|2|3", "ok|" + "-" * 22, "ok|" + "_" * 22),
+    *(
+        "x" * 65,
+        "ж" * 32,
+        "ok|" + "A" * 5_000,
+        "{}",
+        "unknown|1|2|3",
+        "ok|" + "-" * 22,
+        "ok|" + "_" * 22,
+    ),
 )
 KINDS = (
     *("edited_message", "channel_post", "edited_channel_post", "business_connection", "poll"),
@@ -101,9 +124,9 @@ class Mutator:
         """Let another person have sent it: the id of a user is that of his private chat."""
         person = dice.choice(self._people)
         for container, key in list(_places(update)):
-            if key in ("from", "chat") and isinstance(container[key], dict):
-                if not container[key].get("is_bot") and container[key].get("id", 0) > 0:
-                    container[key]["id"] = person
+            who = container[key]
+            if key in ("from", "chat") and isinstance(who, dict) and not who.get("is_bot"):
+                who["id"] = person
 
     def _without(self, update: dict[str, Json], dice: random.Random) -> None:
         container, key = _place(update, dice)
@@ -144,7 +167,9 @@ class Mutator:
             if isinstance(data, str) and dice.random() < 0.5:
                 prefix, separator, rest = data.partition("|")
                 prefix = dice.choice(("tp", "tc", "oc", "ok", "no", "hp", "lg", "cj", "ag", prefix))
-                query["data"] = prefix + separator + rest + dice.choice(("", "|", "|0", "|ratio|1:1"))
+                query["data"] = (
+                    prefix + separator + rest + dice.choice(("", "|", "|0", "|ratio|1:1"))
+                )
 
     def _other_content(self, update: dict[str, Json], dice: random.Random) -> None:
         message = update.get("message")
@@ -216,7 +241,9 @@ def _odd(dice: random.Random) -> Json:
         return _text(dice)
     if chance < 0.76:
         return f"{_DEEP}{dice.choice(DEPTHS)}@"
-    return copy.deepcopy(dice.choice((None, True, False, [], {}, [[]], {"": ""}, [None], {"id": 1})))
+    return copy.deepcopy(
+        dice.choice((None, True, False, [], {}, [[]], {"": ""}, [None], {"id": 1}))
+    )
 
 
 def _junk(dice: random.Random, update_id: int) -> Json:

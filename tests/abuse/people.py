@@ -93,7 +93,7 @@ class People:
                 await customer.says("/start")
             await customer.order(is_ordered)
             (job,) = set(await self._jobs_of(user_id)) - set(before)
-            while not await self._has_ended(job):
+            while not await self._has_ended(job):  # noqa: ASYNC110 - a worker ends it
                 await asyncio.sleep(LOOK_S)
         return job
 
@@ -102,9 +102,7 @@ class People:
 
     async def _has_ended(self, job_id: UUID) -> bool:
         ended = ("done", "failed", "cancelled")
-        return any(
-            job.job_id == job_id and job.status in ended for job in await self._endings()
-        )
+        return any(job.job_id == job_id and job.status in ended for job in await self._endings())
 
     async def _endings(self) -> list[invariants.Ending]:
         return await invariants.endings(self._stage.pool)

@@ -20,7 +20,7 @@ import httpx
 
 from abuse.recorder import Recorder
 from neurocards_sandbox.demo import addresses as addressing
-from neurocards_sandbox.demo.addresses import DATABASE, Addresses, Plan, free_ports, local
+from neurocards_sandbox.demo.addresses import DATABASE, Addresses, Plan, local
 from neurocards_sandbox.demo.data_folder import DemoSecrets
 from neurocards_sandbox.demo.database import open_logins, prepare_database
 from neurocards_sandbox.demo.options import DemoOptions
@@ -31,10 +31,10 @@ from support import history
 from support.canaries import canary, with_password
 
 BOT_ID = 4244
-RENDER_S = 5.0
+RENDER_S = 2.0
 LIMIT_FACTOR = 1_000.0
 """A simulator that says "too many requests" would be a server that is away."""
-READY_WITHIN_S = 90.0
+READY_WITHIN_S = 300.0
 STOP_WITHIN_S = 40.0
 POSTGRES_SETTINGS = {"max_connections": "100", "shared_buffers": "64MB", "fsync": "off"}
 OURS = {
@@ -197,9 +197,7 @@ class Stage:
         member = self.members[name] = Member(child, local(probes_port))
         await self._until_answered(f"{member.probes_url}/readyz", child)
 
-    def _spawn(
-        self, name: str, arguments: list[str], environment: dict[str, str]
-    ) -> ChildProcess:
+    def _spawn(self, name: str, arguments: list[str], environment: dict[str, str]) -> ChildProcess:
         return ChildProcess(
             name,
             [sys.executable, "-m", *arguments],

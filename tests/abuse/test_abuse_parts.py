@@ -74,7 +74,10 @@ def test_every_secret_of_both_processes_has_a_canary(
     """What is not planted could be told by nobody."""
     plan = plan_of(tmp_path, postgres_port=5432, nats_url="nats://127.0.0.1:4222")
     bot, worker = environments(plan)
-    for environment, module in ((bot, neurocards_bot.settings), (worker, neurocards_worker.settings)):
+    for environment, module in (
+        (bot, neurocards_bot.settings),
+        (worker, neurocards_worker.settings),
+    ):
         with monkeypatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
@@ -100,7 +103,14 @@ def test_the_bodies_are_of_every_bad_kind():
     mutator = Mutator(REAL, PEOPLE)
     bodies = [mutator.body(random.Random(number), update_id=number) for number in range(3_000)]
     assert sum(is_json(body) for body in bodies) in range(2_500, 3_000)
-    for trouble in (b"\\u0000", b"\\ud800", b"9223372036854775808", b"[[[[", b"NaN", b"1" + b"0" * 400):
+    for trouble in (
+        b"\\u0000",
+        b"\\ud800",
+        b"9223372036854775808",
+        b"[[[[",
+        b"NaN",
+        b"1" + b"0" * 400,
+    ):
         assert any(trouble in body for body in bodies), trouble
     assert max(map(len, bodies)) > MIB
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from neurocards.domain.fetching import FetchFailures
+from neurocards.domain.fetching import NOTHING_BROKE_OFF, FetchFailures
 from neurocards.domain.jobs import Fence, Job, JobStatus
 from neurocards.ports.jobs import Claimed, HeldByAnother, NotDue, NothingToDo
 from neurocards.testing.world import (
@@ -92,7 +92,7 @@ async def test_a_successor_finds_script_task_and_submissions_of_the_one_before(w
 
 async def test_a_successor_knows_how_many_downloads_broke_off(world: World):
     job = await brought_to(world, JobStatus.FETCHING)
-    assert job.fetch_failures == FetchFailures()
+    assert job.fetch_failures == NOTHING_BROKE_OFF
     assert await world.jobs.count_fetch_failure(job.fence, BROKEN_OFF)
     await world.pass_time(LEASE_S + 1)
     assert (await claimed(world, job.id)).fetch_failures == BROKEN_OFF
@@ -108,7 +108,7 @@ async def test_what_broke_off_counts_no_more_once_a_video(world: World, how: str
         again = {"after_s": 0.0, "reason": "x", "failure": RATE_LIMIT, "new_task": True}
         assert await world.jobs.postpone(job.fence, **again)
     await world.pass_time(LEASE_S + 1)
-    assert (await claimed(world, job.id)).fetch_failures == FetchFailures()
+    assert (await claimed(world, job.id)).fetch_failures == NOTHING_BROKE_OFF
 
 
 def _writes(world: World) -> dict[str, Callable[[Fence], Awaitable[bool]]]:

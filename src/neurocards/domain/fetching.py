@@ -39,3 +39,6 @@ class FetchFailures:
         """Tell how long to wait before the next try."""
         doublings = min(max(self.of_address, 1) - 1, 10)
         return min(PAUSE_S_MAX, PAUSE_S_FIRST * float(2**doublings))
+
+
+NOTHING_BROKE_OFF = FetchFailures()

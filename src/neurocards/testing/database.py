@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from neurocards.domain.fetching import FetchFailures
+from neurocards.domain.fetching import NOTHING_BROKE_OFF, FetchFailures
 from neurocards.domain.jobs import Job, JobStatus, ProviderTask, legal_arrows
 from neurocards.domain.money import LedgerEntry, LedgerKind, booking, refund_key
 from neurocards.domain.orders import Order, Template
@@ -67,7 +67,7 @@ class JobRecord:
     notice_sent_at: datetime | None = None
     told_at: datetime | None = None
     unreached_at: datetime | None = None
-    fetch_failures: FetchFailures = FetchFailures()
+    fetch_failures: FetchFailures = NOTHING_BROKE_OFF
     unreadable: str | None = None
     """Why its order cannot be read, in a test of that."""
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from neurocards.domain.failures import ClassifiedFailure, FailureClass, FailureSource
-from neurocards.domain.fetching import FetchFailures
+from neurocards.domain.fetching import NOTHING_BROKE_OFF, FetchFailures
 from neurocards.domain.jobs import Fence, JobStatus, ProviderTask
 from neurocards.domain.orders import Template
 from neurocards.domain.script import Script
@@ -131,7 +131,7 @@ class MemoryJobStore:
             return False
         record = self._database.jobs[fence.job_id]
         record.delivery_began_at = record.delivery_began_at or self._database.clock.now()
-        record.fetch_failures = FetchFailures()
+        record.fetch_failures = NOTHING_BROKE_OFF
         return True
 
     async def mark_fallback_sent(self, fence: Fence) -> bool:
@@ -198,7 +198,7 @@ class MemoryJobStore:
         if new_task:
             record.submissions = 0 if record.task else max(0, record.submissions - 1)
             record.task = record.rendered_at = None
-            record.fetch_failures = FetchFailures()
+            record.fetch_failures = NOTHING_BROKE_OFF
         return True
 
     async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:

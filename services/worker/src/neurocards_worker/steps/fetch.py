@@ -94,7 +94,6 @@ class FetchStep:
             run.job = replace(run.job, status=JobStatus.DELIVERING)
         return None
 
-
     async def _broken_off(self, run: Run, url: str, failure: Failure) -> Outcome:
         """Count the download; wait for the next one, or give the video up."""
         counted = run.job.fetch_failures.with_one_of(_fingerprint(url))
@@ -117,7 +116,7 @@ class FetchStep:
         return self._lost(run, outcome.failure) if isinstance(outcome, GiveUp) else outcome
 
     def _lost(self, run: Run, failure: ClassifiedFailure) -> GiveUp:
-        """Give up a video that was paid for; one that may be shown goes round until its deadline."""
+        """Give up what was paid for; a video that may be shown goes round until its deadline."""
         if not run.may_be_shown:
             task_id = run.job.task.task_id if run.job.task else ""
             job_id, reason = str(run.job.id), logged_words(failure, run.job)
