@@ -119,21 +119,6 @@ class TestPhoto:
         (told,) = await self.refused_by_telegram(desk, "Bad Request: file is too big")
         assert "больше 20 МБ" in told
 
-    @pytest.mark.parametrize(
-        "reason",
-        [
-            "Bad Request: invalid file_id",
-            "Bad Request: wrong file_id or the file is temporarily unavailable",
-        ],
-    )
-    async def test_a_file_that_telegram_does_not_give_out_has_to_be_sent_again(
-        self, desk: Desk, reason: str
-    ):
-        """Its update came back as 503 before, and ended with an apology for a bug."""
-        (told,) = await self.refused_by_telegram(desk, reason)
-        assert "ришлите" in told
-        assert "сломалось" not in told
-
     async def refused_by_telegram(self, desk: Desk, reason: str) -> list[str]:
         fault = TelegramBadRequest(method=GetFile(file_id="photo"), message=reason)
         desk.telegram.faults["getFile"] = [fault]
