@@ -48,8 +48,7 @@ async def run(*, updates: int, requests: int, seed: int, folder: Path) -> dict[s
         people = People(stage, folder, count=CROWD)
         await people.introduce()
         await people.live()
-        real = list(stage.recorder.updates)
-        stage.recorder.is_open = False
+        real = stage.recorder.updates
         say(f"{len(real)} updates of honest people are known")
         storm = Storm(stage, real, people.user_ids, seed)
         attack = Attack(sides(stage, stage.recorder.callback_paths))
@@ -57,8 +56,12 @@ async def run(*, updates: int, requests: int, seed: int, folder: Path) -> dict[s
         found: list[Breach] = []
         told = 0
         for batch in range(BATCHES):
-            await storm.send(updates // BATCHES)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(people.go_on(batch))
+                await storm.send(updates // BATCHES)
             try:
+                if batch == 0:
+                    await asyncio.to_thread(attack.sweep)
                 await asyncio.to_thread(
                     attack.run, examples=requests // BATCHES, number=seed * BATCHES + batch
                 )

@@ -10,7 +10,7 @@ import contextlib
 import json
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -53,6 +53,13 @@ class Attack:
     sides: Sequence[Side]
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
 
+    def sweep(self) -> None:
+        """Send every odd parameter to every address once: chance would leave some of them out."""
+        for side in self.sides:
+            for endpoint in side.endpoints:
+                for request in _plain_requests(endpoint):
+                    self._send(side, request)
+
     def run(self, *, examples: int, number: int) -> None:
         """Make up so many requests; AssertionError with the smallest one that brings 5xx."""
         for side in self.sides:
@@ -70,12 +77,15 @@ class Attack:
         )
         @given(request=requests(side.endpoints))
         def holds(request: bytes) -> None:
-            status = answered(side.url, request)
-            self.answers[side.name, status] += 1
-            shown = repr(request[:SHOWN_BYTES])
-            assert status < SERVER_ERROR, f"{side.name} answers {status} to {shown}"
+            self._send(side, request)
 
         holds()
+
+    def _send(self, side: Side, request: bytes) -> None:
+        status = answered(side.url, request)
+        self.answers[side.name, status] += 1
+        shown = repr(request[:SHOWN_BYTES])
+        assert status < SERVER_ERROR, f"{side.name} answers {status} to {shown}"
 
 
 def answered(url: str, request: bytes) -> int:
@@ -98,35 +108,13 @@ METHODS = (
     *("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get"),
     *("PROPFIND", "X" * 200, "\x00", "G E T"),
 )
+ODD_PARAMETERS = (
+    *("", "0", "1", "-1", "4244", "9" * 40, "9" * 5_000, "1.5", "null", "%00", "%ff", "..%2f.."),
+    *("0192f0c4-7c2e-7000-8000-000000000001", "a" * 64, "%F0%9F%98%80", "٣", "%D9%A3", "+1"),
+    *("{job_id}", "..", "//", ";", "%2e%2e/%2e%2e", "x" * 9_000, "1_0"),
+)
 PARAMETERS = st.one_of(
-    st.sampled_from(
-        (
-            *(
-                "",
-                "0",
-                "1",
-                "-1",
-                "4244",
-                "9" * 40,
-                "9" * 5_000,
-                "1.5",
-                "null",
-                "%00",
-                "%ff",
-                "..%2f..",
-            ),
-            *(
-                "0192f0c4-7c2e-7000-8000-000000000001",
-                "a" * 64,
-                "%F0%9F%98%80",
-                "٣",
-                "%D9%A3",
-                "+1",
-                "1_0",
-            ),
-            *("{job_id}", "..", "//", ";", "%2e%2e/%2e%2e", "x" * 9_000),
-        )
-    ),
+    st.sampled_from(ODD_PARAMETERS),
     st.text(
         st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="?#"), max_size=40
     ),
@@ -227,6 +215,17 @@ BODIES = st.one_of(
 )
 
 
+def _plain_requests(endpoint: Endpoint) -> Iterator[bytes]:
+    """Give well-formed requests, with and without the secrets, for each odd parameter."""
+    for odd in ODD_PARAMETERS:
+        path = "/".join(odd if part.startswith("{") else part for part in endpoint.path.split("/"))
+        for secrets in ((), endpoint.secrets):
+            lines = [f"{endpoint.method} {path}?{odd} HTTP/1.1", "Host: bot", "Connection: close"]
+            lines += [f"{name}: {value}" for name, value in secrets]
+            lines += ["Content-Length: 2", "", "{}"]
+            yield "\r\n".join(lines).encode()
+
+
 @st.composite
 def requests(draw: st.DrawFn, endpoints: Sequence[Endpoint]) -> bytes:
     """Make up one request, or what only begins like one."""
@@ -234,11 +233,12 @@ def requests(draw: st.DrawFn, endpoints: Sequence[Endpoint]) -> bytes:
         return draw(st.binary(max_size=400))
     endpoint = draw(st.sampled_from(list(endpoints)))
     method = draw(st.one_of(st.just(endpoint.method), st.sampled_from(METHODS)))
-    body = draw(BODIES)
+    body: bytes = draw(BODIES)
     headers: list[tuple[str, bytes]] = [("Host", b"bot"), ("Connection", b"close")]
     if draw(st.integers(0, 5)):
         headers.append(("Content-Length", str(len(body)).encode()))
-    if endpoint.secrets and draw(st.booleans()):
+    opened = draw(st.booleans())
+    if endpoint.secrets and opened:
         headers += [(name, value.encode()) for name, value in endpoint.secrets]
     odd = st.tuples(st.sampled_from(HEADER_NAMES), HEADER_VALUES)
     headers += draw(st.lists(odd, max_size=4))
@@ -251,7 +251,8 @@ def requests(draw: st.DrawFn, endpoints: Sequence[Endpoint]) -> bytes:
 
 @st.composite
 def _targets(draw: st.DrawFn, endpoint: Endpoint) -> str:
-    if endpoint.known_paths and draw(st.booleans()):
+    is_known = draw(st.booleans())
+    if endpoint.known_paths and is_known:
         path = draw(st.sampled_from(list(endpoint.known_paths)))
     else:
         parts = [

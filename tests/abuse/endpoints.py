@@ -12,7 +12,7 @@ from abuse.attack import SIGNED_TASK_ID, Endpoint, Side
 from abuse.stage import BOT_ID, Stage
 from support.canaries import canary
 
-WEBHOOK = "/telegram/{bot_id:int}"
+WEBHOOK = "/telegram/{bot_id}"
 CALLBACK = "/kie/callback/{job_id}/{attempt}/{mac}"
 BOT = (WEBHOOK, CALLBACK, "/queue_stats", "/health", "/healthz/detailed")
 PROBES = ("/metrics", "/livez", "/readyz", "/healthz")

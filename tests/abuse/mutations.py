@@ -23,6 +23,7 @@ MUTATIONS_MAX = 3
 SPOILED_BYTES_SHARE = 0.05
 JUNK_SHARE = 0.03
 UNCHANGED_SHARE = 0.15
+OWN_SHARE = 0.5
 _DEEP = "@deep:"
 
 NUMBERS: tuple[Json, ...] = (
@@ -107,8 +108,15 @@ class Mutator:
 
     def body(self, dice: random.Random, *, update_id: int) -> bytes:
         """Give the body of one webhook call."""
+        return self.call(dice, update_id=update_id)[1]
+
+    def call(self, dice: random.Random, *, update_id: int) -> tuple[int, bytes]:
+        """Give who is to have sent it, before it is spoiled, and the body."""
         update = copy.deepcopy(dice.choice(self._real))
         self._given_to_somebody(update, dice)
+        return _sender(update), self._spoiled(update, dice, update_id)
+
+    def _spoiled(self, update: dict[str, Json], dice: random.Random, update_id: int) -> bytes:
         update["update_id"] = update_id
         chance = dice.random()
         if chance < JUNK_SHARE:
@@ -121,7 +129,12 @@ class Mutator:
         return _spoiled(body, dice) if dice.random() < SPOILED_BYTES_SHARE else body
 
     def _given_to_somebody(self, update: dict[str, Json], dice: random.Random) -> None:
-        """Let another person have sent it: the id of a user is that of his private chat."""
+        """Let another person have sent it: the id of a user is that of his private chat.
+
+        Or leave it with its sender: what hangs on his drafts and orders does so for nobody else.
+        """
+        if dice.random() < OWN_SHARE:
+            return
         person = dice.choice(self._people)
         for container, key in list(_places(update)):
             who = container[key]
@@ -201,6 +214,11 @@ class Mutator:
         *(_without, _other_value, _same_kind, _same_kind, _text_replaced, _text_replaced),
         *(_pressed, _pressed, _other_content, _other_kind, _extra, _two_in_one, _moved),
     )
+
+
+def _sender(update: dict[str, Json]) -> int:
+    senders = (event["from"]["id"] for event in update.values() if isinstance(event, dict))
+    return int(next(senders))
 
 
 def _places(value: Json) -> Iterator[Place]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from abuse.stage import BOT_ID, Stage
+from neurocards_sandbox.demo.errors import DemoError
 from neurocards_sandbox.demo.visitor import RefusedBySimulatorError
 from support import invariants
 from support.customer import Customer
@@ -18,7 +19,10 @@ FIRST_USER_ID = 880_001
 HONEST_USER_ID = 990_001
 REFUSED = "A knife [sim:violation]"
 SETTLED_S = 1.0
-END_WITHIN_S = 120.0
+END_WITHIN_S = 300.0
+GO_ON_S = 30.0
+BYSTANDER_ID = 910_001
+BYSTANDERS = 5
 LOOK_S = 0.2
 WORDS = ("/start", "/balance", "/help", "/language", "/history", "/cancel", "A red mug", "кружка")
 MEDIA = ("photo", "document", "video", "voice", "sticker")
@@ -53,6 +57,33 @@ class People:
             await person.unblock()
         await asyncio.sleep(SETTLED_S)
 
+    async def go_on(self, batch: int) -> None:
+        """Let a few more come while the bad updates fall: what they do joins what is spoiled.
+
+        Nothing is asked of them: an update that was made of theirs may have taken their order away.
+        """
+        first = BYSTANDER_ID + batch * BYSTANDERS
+        ordering, curious = range(first, first + 2), range(first + 2, first + BYSTANDERS)
+        async with asyncio.TaskGroup() as group:
+            for user_id in ordering:
+                group.create_task(self._try_to_order(user_id))
+            for user_id in curious:
+                group.create_task(self._send_and_press(user_id))
+
+    async def _try_to_order(self, user_id: int) -> None:
+        with contextlib.suppress(TimeoutError, DemoError):
+            async with asyncio.timeout(GO_ON_S):
+                await self._accepted(user_id, caption=f"A cup {user_id}")
+
+    async def _send_and_press(self, user_id: int) -> None:
+        person = Person(self._simulator, user_id, bot_id=BOT_ID)
+        await person.register(language_code="en")
+        await person.write("/start")
+        for _ in range(2):
+            await person.send_files("photo", self._photo, caption="A lamp")
+            await asyncio.sleep(SETTLED_S)
+            await self._press_everything(person)
+
     async def order_honestly(self, number: int) -> str:
         """Order one video as anybody would; gives how it ended."""
         job = await self._order(HONEST_USER_ID + number, caption="A bottle")
@@ -79,6 +110,13 @@ class People:
                             await person.press_data(message["message_id"], data, force=True)
 
     async def _order(self, user_id: int, *, caption: str) -> UUID:
+        async with asyncio.timeout(END_WITHIN_S):
+            job = await self._accepted(user_id, caption=caption)
+            while not await self._has_ended(job):  # noqa: ASYNC110 - a worker ends it
+                await asyncio.sleep(LOOK_S)
+        return job
+
+    async def _accepted(self, user_id: int, *, caption: str) -> UUID:
         customer = Customer(
             self._simulator, bot_id=BOT_ID, user_id=user_id, photo=self._photo, caption=caption
         )
@@ -88,14 +126,10 @@ class People:
         async def is_ordered() -> bool:
             return len(await self._jobs_of(user_id)) > len(before)
 
-        async with asyncio.timeout(END_WITHIN_S):
-            with contextlib.suppress(RefusedBySimulatorError):
-                await customer.says("/start")
-            await customer.order(is_ordered)
-            (job,) = set(await self._jobs_of(user_id)) - set(before)
-            while not await self._has_ended(job):  # noqa: ASYNC110 - a worker ends it
-                await asyncio.sleep(LOOK_S)
-        return job
+        with contextlib.suppress(RefusedBySimulatorError):
+            await customer.says("/start")
+        await customer.order(is_ordered)
+        return next(job for job in await self._jobs_of(user_id) if job not in before)
 
     async def _jobs_of(self, user_id: int) -> list[UUID]:
         return [job.job_id for job in await self._endings() if job.user_id == user_id]

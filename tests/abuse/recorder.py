@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 _HANDED_ON = ("content-type", "x-telegram-bot-api-secret-token", "x-webhook-signature")
-_KEPT_MAX = 400
+_KEPT_MAX = 2_000
 
 
 class Recorder:
@@ -20,13 +20,11 @@ class Recorder:
         self.updates: list[dict[str, Any]] = []
         self.callback_paths: list[str] = []
         """Signed addresses that the provider has called."""
-        self.is_open = True
 
     def app(self, bot_url: str, http: httpx.AsyncClient) -> Starlette:
         async def hand_on(request: Request) -> Response:
             body = await request.body()
-            if self.is_open:
-                self._keep(request.url.path, body)
+            self._keep(request.url.path, body)
             headers = {
                 name: value
                 for name, value in request.headers.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +39,9 @@ class Storm:
     sent: int = 0
     answers: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    _turns: defaultdict[int, asyncio.Lock] = field(
+        default_factory=lambda: defaultdict(asyncio.Lock)
+    )
     _bodies: list[bytes] = field(default_factory=list)
 
     async def send(self, count: int) -> None:
@@ -58,7 +61,12 @@ class Storm:
     async def _one(self, mutator: Mutator, number: int) -> None:
         # Dice of its own for each: what the others do meanwhile changes nothing about it.
         dice = random.Random(f"{self.seed} {number}")
-        body = mutator.body(dice, update_id=FIRST_UPDATE_ID + number)
+        sender, body = mutator.call(dice, update_id=FIRST_UPDATE_ID + number)
+        # As Telegram does: one update of a person after the other.
+        async with self._turns[sender]:
+            await self._posted(number, body, dice)
+
+    async def _posted(self, number: int, body: bytes, dice: random.Random) -> None:
         if self._bodies and dice.random() < AGAIN_SHARE:
             body = dice.choice(self._bodies)
         secret = canary("stranger" if dice.random() < STRANGER_SHARE else "webhook")

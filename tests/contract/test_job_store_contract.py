@@ -105,8 +105,9 @@ async def test_what_broke_off_counts_no_more_once_a_video(world: World, how: str
     if how == "fetched":
         assert await world.jobs.start_delivering(job.fence)
     else:
-        again = {"after_s": 0.0, "reason": "x", "failure": RATE_LIMIT, "new_task": True}
-        assert await world.jobs.postpone(job.fence, **again)
+        assert await world.jobs.postpone(
+            job.fence, after_s=0, reason="x", failure=RATE_LIMIT, new_task=True
+        )
     await world.pass_time(LEASE_S + 1)
     assert (await claimed(world, job.id)).fetch_failures == NOTHING_BROKE_OFF
 
