@@ -72,6 +72,10 @@ test-crash: $(STAMP) ## Kill worker and bot at every point where they touch the 
 chaos: $(STAMP) ## Many orders while everything fails: SECONDS=60 JOBS=200 SEED=n; prints JSON
 	@PYTHONPATH=tests $(BIN)/python -m chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+.PHONY: abuse
+abuse: $(STAMP) ## Bad updates and requests without end: UPDATES=50000 REQUESTS=10000 SEED=n; prints JSON
+	@PYTHONPATH=tests $(BIN)/python -m abuse $(if $(UPDATES),--updates $(UPDATES)) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## Check style, layers, dependencies, SQL and the rules of this tree
 	$(BIN)/ruff check .

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from chaos import key_health
 from chaos.stage import Say, Stage
 from support import history, invariants
 from support.history import Operation
 from support.invariants import Breach, Ending
 from support.statements import load
 
-INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11")
+INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11")
 DRAIN_S_MIN, DRAIN_S_PER_JOB = 180.0, 0.8
 REST_S = 60.0
 LOOK_S = 1.0
@@ -31,12 +32,15 @@ class Verdict:
     failures: Mapping[str, int]
     longest_stall_s: float
     provider_tasks: int
+    key_health_s: float
 
 
 async def judged(stage: Stage, users: Sequence[int], say: Say) -> Verdict:
     """Let everything run to its end, in bounded time, and check every invariant."""
     await _drained(stage, len(users), say)
     breaches = await _rested(stage)
+    health = await key_health.checked(stage)
+    breaches += health.breaches
     jobs = await invariants.endings(stage.pool)
     listing = await stage.tell(stage.kie_url, "/tasks?limit=10000", method="GET")
     tasks = invariants.tasks_of(listing)
@@ -55,6 +59,7 @@ async def judged(stage: Stage, users: Sequence[int], say: Say) -> Verdict:
         failures={row["what"]: row["jobs"] for row in rows},
         longest_stall_s=longest_stall_s(log),
         provider_tasks=len(tasks),
+        key_health_s=round(health.slowest_s, 1),
     )
 
 
@@ -142,6 +147,7 @@ def report(verdict: Verdict, facts: Mapping[str, Any]) -> dict[str, Any]:
         "provider_tasks": verdict.provider_tasks,
         "orphans": sum(job.orphans for job in verdict.jobs),
         "longest_stall_s": verdict.longest_stall_s,
+        "key_health_s": verdict.key_health_s,
         "job_median_s": round(took[len(took) // 2], 1) if took else None,
         "job_max_s": round(took[-1], 1) if took else None,
         "invariants": {name: broken[name] == 0 for name in INVARIANTS},

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from neurocards.domain.fetching import NOTHING_BROKE_OFF, FetchFailures
 from neurocards.domain.jobs import Fence, Job, JobStatus
 from neurocards.ports.jobs import Claimed, HeldByAnother, NotDue, NothingToDo
 from neurocards.testing.world import (
@@ -26,6 +27,7 @@ from neurocards.testing.world import (
     taken_messages,
 )
 
+BROKEN_OFF = FetchFailures("fingerprint", 2, 3)
 RUNNING = (
     JobStatus.SCRIPTING,
     JobStatus.SUBMITTING,
@@ -88,6 +90,28 @@ async def test_a_successor_finds_script_task_and_submissions_of_the_one_before(w
     assert successor.submitted_at is not None
 
 
+async def test_a_successor_knows_how_many_downloads_broke_off(world: World):
+    job = await brought_to(world, JobStatus.FETCHING)
+    assert job.fetch_failures == NOTHING_BROKE_OFF
+    assert await world.jobs.count_fetch_failure(job.fence, BROKEN_OFF)
+    await world.pass_time(LEASE_S + 1)
+    assert (await claimed(world, job.id)).fetch_failures == BROKEN_OFF
+
+
+@pytest.mark.parametrize("how", ["fetched", "rendered anew"])
+async def test_what_broke_off_counts_no_more_once_a_video(world: World, how: str):
+    job = await brought_to(world, JobStatus.FETCHING)
+    assert await world.jobs.count_fetch_failure(job.fence, BROKEN_OFF)
+    if how == "fetched":
+        assert await world.jobs.start_delivering(job.fence)
+    else:
+        assert await world.jobs.postpone(
+            job.fence, after_s=0, reason="x", failure=RATE_LIMIT, new_task=True
+        )
+    await world.pass_time(LEASE_S + 1)
+    assert (await claimed(world, job.id)).fetch_failures == NOTHING_BROKE_OFF
+
+
 def _writes(world: World) -> dict[str, Callable[[Fence], Awaitable[bool]]]:
     jobs = world.jobs
     return {
@@ -96,6 +120,7 @@ def _writes(world: World) -> dict[str, Callable[[Fence], Awaitable[bool]]]:
         "count_resubmission": lambda f: jobs.count_resubmission(f, number=2),
         "store_task": lambda f: jobs.store_task(f, TASK),
         "start_fetching": jobs.start_fetching,
+        "count_fetch_failure": lambda f: jobs.count_fetch_failure(f, BROKEN_OFF),
         "start_delivering": jobs.start_delivering,
         "mark_fallback_sent": jobs.mark_fallback_sent,
         "mark_parked_notice": jobs.mark_parked_notice,
@@ -143,8 +168,8 @@ LEGAL = {
     JobStatus.SCRIPTING: {"store_script", "start_submitting"},
     JobStatus.SUBMITTING: {"store_script", "count_resubmission", "store_task"},
     JobStatus.RENDERING: {"store_script", "start_fetching"},
-    JobStatus.FETCHING: {"store_script", "start_delivering"},
-    JobStatus.DELIVERING: {"store_script", "finish"},
+    JobStatus.FETCHING: {"store_script", "count_fetch_failure", "start_delivering"},
+    JobStatus.DELIVERING: {"store_script", "count_fetch_failure", "finish"},
 }
 ALWAYS_LEGAL = {"mark_fallback_sent", "mark_parked_notice", "postpone", "fail"}
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from neurocards.domain.failures import FailureClass, FailureSource
+from neurocards.domain.fetching import FetchFailures
 from neurocards.domain.jobs import Fence, Job, JobStatus
 from neurocards.ports.jobs import JobStore, NothingToDo, Unreadable, Untold
 from neurocards.testing.world import (
@@ -181,6 +182,10 @@ REPEATED: dict[str, tuple[JobStatus, Write]] = {
     ),
     "store_task": (JobStatus.SUBMITTING, lambda j, f: j.store_task(f, TASK)),
     "start_fetching": (JobStatus.RENDERING, lambda j, f: j.start_fetching(f)),
+    "count_fetch_failure": (
+        JobStatus.FETCHING,
+        lambda j, f: j.count_fetch_failure(f, FetchFailures("a", 1, 1)),
+    ),
     "start_delivering": (JobStatus.FETCHING, lambda j, f: j.start_delivering(f)),
     "finish": (
         JobStatus.DELIVERING,

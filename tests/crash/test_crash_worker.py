@@ -71,6 +71,7 @@ REFUSED = Scenario(("failed",), "A mug [sim:violation]")
 RETRIED = Scenario(("done",), "A mug [sim:temporary:1]")
 # Whoever dies over the repeated order leaves a doubt again, and there is no third one.
 LOST_REPLY = Scenario(("done", "failed"), "A mug [sim:lost-reply:1]")
+BREAKS_OFF = Scenario(("done",), "A mug [sim:result-500]")
 NO_KEY = Scenario(("done",), "A mug [sim:rate:1]")
 DELETED = Scenario(("done",), STUCK, _message_is_deleted)
 SILENCED = Scenario(("done",), STUCK, _telegram_asks_for_silence)
@@ -78,6 +79,7 @@ HANDED_OVER = Scenario(("done",), STUCK, _workers_are_told_to_end)
 STARTED = Scenario(("done",), "A mug", _a_worker_is_started)
 
 SCENARIOS: Mapping[str, Scenario] = {
+    "jobs.count_fetch_failure": BREAKS_OFF,
     "jobs.count_resubmission": LOST_REPLY,
     "jobs.fail": REFUSED,
     "jobs.mark_fallback_sent": DELETED,

@@ -13,6 +13,8 @@ at any moment, `at_rest` when nothing is under way any more. The statements stan
     I7  nothing is left: no message, no outbox row, no lease
     I8  attempts grow, and nobody writes under an older one (`support.history`)
     I9  an update is applied once: one draft, one job
+    I10 every worker says the same of every key, two seconds after a change (`chaos.key_health`)
+    I11 no secret stands in a log
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ _UNDER_WAY = ("🎬", "⏳", "The order is accepted", "Заказ принят")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Breach:
-    """`invariant` is I1 to I9, `subject` the job, user, key or message that it is about."""
+    """`invariant` is I1 to I11, `subject` the job, user, key or message that it is about."""
 
     invariant: str
     subject: str

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiogram.exceptions import (
+    TelegramBadRequest,
     TelegramForbiddenError,
     TelegramNetworkError,
     TelegramRetryAfter,
@@ -188,3 +189,56 @@ async def test_the_apology_may_fail_and_the_update_is_settled_all_the_same(
     update = desk.update(message=message(text="/balance"))
     verdicts = [await desk.processor.process_raw(desk.bot, update) for _ in range(TRIES_MAX)]
     assert verdicts[-1] == Applied()
+
+
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        ("text", "A mug\0"),
+        ("text", "A mug \ud800"),
+        ("message_id", 2**63),
+        ("message_id", 10**30),
+        ("surprise", {"\udfff": 1}),
+        ("surprise", {"deep": {"deeper": [-(2**63) - 1]}}),
+    ],
+)
+async def test_what_nobody_could_store_or_answer_is_passed_at_once(
+    desk: Desk, where: str, what: object, logged: list[EventDict]
+):
+    """It came back as 503 three times before, since PostgreSQL refused it."""
+    update = desk.update(message=message(text="/balance") | {where: what})
+    assert await desk.processor.process_raw(desk.bot, update) == Applied()
+    assert outcomes(desk, "other", "unreadable") == 1
+    assert desk.telegram.calls == []
+    assert [line["event"] for line in logged] == ["update.unreadable"]
+
+
+async def test_an_update_id_beyond_64_bits_is_passed_and_not_logged(
+    desk: Desk, logged: list[EventDict]
+):
+    update = {"update_id": 10**400, "message": message(text="/balance")}
+    assert await desk.processor.process_raw(desk.bot, update) == Applied()
+    assert logged[0]["update_id"] is None
+
+
+async def test_an_update_that_is_deeper_than_any_real_one_is_passed(desk: Desk):
+    nested: object = []
+    for _ in range(500):
+        nested = [nested]
+    update = desk.update(message=message(text="/balance") | {"surprise": nested})
+    assert await desk.processor.process_raw(desk.bot, update) == Applied()
+    assert outcomes(desk, "other", "unreadable") == 1
+
+
+async def test_an_answer_that_telegram_refuses_is_not_tried_again(
+    desk: Desk, logged: list[EventDict]
+):
+    """It would refuse it again; the update came back as 503 twice before."""
+    desk.telegram.faults["sendMessage"] = [
+        TelegramBadRequest(method=SEND, message="Bad Request: message is too long")
+    ]
+    update = desk.update(message=message(text="/balance"))
+    assert await desk.processor.process_raw(desk.bot, update) == Applied()
+    assert "сломалось" in desk.telegram.texts()[-1]
+    assert await desk.world.orders.was_applied(BOT_ID, update["update_id"])
+    assert "update.refused" in [line["event"] for line in logged]

@@ -157,7 +157,7 @@ def _fleet(parts: _Parts, election: Election) -> Fleet:
         source,
         clock,
         creates_per_window=evaluations.kie_creates_per_window,
-        window_s=evaluations.kie_window_s,
+        window_s=evaluations.kie_window_s + evaluations.kie_window_margin_s,
     )
     stream = JobStream(
         parts.connection,

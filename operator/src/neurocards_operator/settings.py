@@ -57,6 +57,8 @@ class Evaluations(Concern):
     """Orders that one account of the provider may give within `kie_window_s`, as in the worker."""
     kie_window_s: float = Field(10.0, gt=0)
     """Length of that window."""
+    kie_window_margin_s: float = Field(0.5, ge=0)
+    """What the workers keep beside it, as in the worker."""
 
 
 @dataclass(frozen=True, slots=True)

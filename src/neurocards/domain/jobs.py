@@ -14,6 +14,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from neurocards.domain.fetching import NOTHING_BROKE_OFF, FetchFailures
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -186,6 +188,8 @@ class Job:
     """From here on the video may stand in the chat, so the job is never refunded blindly."""
     fallback_sent_at: datetime | None = None
     parked_notice_at: datetime | None = None
+    fetch_failures: FetchFailures = NOTHING_BROKE_OFF
+    """Downloads of its finished video that broke off, since one was whole."""
 
     @property
     def fence(self) -> Fence:

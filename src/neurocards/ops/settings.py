@@ -36,7 +36,7 @@ class Operating(Concern):
     ops_scaling_name: str = "workers"
     """Name of the NeurocardsScaling object of the workers."""
     ops_window_s: float = Field(10.0, gt=0, validation_alias="NEUROCARDS_KIE_WINDOW_S")
-    """The window that the workers keep; shown in the list of keys."""
+    """The provider's window; the list of keys shows what was taken within it."""
     ops_window_limit: int = Field(20, ge=1, validation_alias="NEUROCARDS_KIE_CREATES_PER_WINDOW")
     """Orders within it."""
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from neurocards.domain.failures import ClassifiedFailure
+from neurocards.domain.fetching import FetchFailures
 from neurocards.domain.jobs import Fence, Job, JobStatus, ProviderTask
 from neurocards.domain.keys import AllBlocked, KeyAnswer, KeyUsable, ProviderKey
 from neurocards.domain.orders import Template
@@ -104,8 +105,15 @@ class JobStore(Protocol):
 
     async def start_fetching(self, fence: Fence) -> bool: ...
 
+    async def count_fetch_failure(self, fence: Fence, failures: FetchFailures) -> bool:
+        """Remember how many downloads of the finished video broke off, the last one included."""
+        ...
+
     async def start_delivering(self, fence: Fence) -> bool:
-        """Fetching -> delivering; sets `delivery_began_at`, which stays set."""
+        """Fetching -> delivering; sets `delivery_began_at`, which stays set.
+
+        The video is here, so what broke off before counts no more.
+        """
         ...
 
     async def mark_fallback_sent(self, fence: Fence) -> bool:

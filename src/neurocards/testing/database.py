@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from neurocards.domain.fetching import NOTHING_BROKE_OFF, FetchFailures
 from neurocards.domain.jobs import Job, JobStatus, ProviderTask, legal_arrows
 from neurocards.domain.money import LedgerEntry, LedgerKind, booking, refund_key
 from neurocards.domain.orders import Order, Template
@@ -67,6 +68,7 @@ class JobRecord:
     notice_sent_at: datetime | None = None
     told_at: datetime | None = None
     unreached_at: datetime | None = None
+    fetch_failures: FetchFailures = NOTHING_BROKE_OFF
     unreadable: str | None = None
     """Why its order cannot be read, in a test of that."""
 
@@ -108,6 +110,7 @@ class JobRecord:
             delivery_began_at=self.delivery_began_at,
             fallback_sent_at=self.fallback_sent_at,
             parked_notice_at=self.parked_notice_at,
+            fetch_failures=self.fetch_failures,
         )
 
 

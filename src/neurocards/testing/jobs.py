@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from neurocards.domain.failures import ClassifiedFailure, FailureClass, FailureSource
+from neurocards.domain.fetching import NOTHING_BROKE_OFF, FetchFailures
 from neurocards.domain.jobs import Fence, JobStatus, ProviderTask
 from neurocards.domain.orders import Template
 from neurocards.domain.script import Script
@@ -118,11 +119,19 @@ class MemoryJobStore:
         record.rendered_at = record.rendered_at or self._database.clock.now()
         return True
 
+    async def count_fetch_failure(self, fence: Fence, failures: FetchFailures) -> bool:
+        record = self._fenced(fence)
+        if record is None or record.status not in (JobStatus.FETCHING, JobStatus.DELIVERING):
+            return False
+        record.fetch_failures = failures
+        return True
+
     async def start_delivering(self, fence: Fence) -> bool:
         if not self._advance(fence, JobStatus.FETCHING, JobStatus.DELIVERING):
             return False
         record = self._database.jobs[fence.job_id]
         record.delivery_began_at = record.delivery_began_at or self._database.clock.now()
+        record.fetch_failures = NOTHING_BROKE_OFF
         return True
 
     async def mark_fallback_sent(self, fence: Fence) -> bool:
@@ -189,6 +198,7 @@ class MemoryJobStore:
         if new_task:
             record.submissions = 0 if record.task else max(0, record.submissions - 1)
             record.task = record.rendered_at = None
+            record.fetch_failures = NOTHING_BROKE_OFF
         return True
 
     async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from support.worker_world import SUPPORT, WorkerWorld
+from support.worker_world import SUPPORT, WorkerWorld, until
 
 
 def encoded(image: Image.Image, kind: str, **saving: object) -> bytes:
@@ -94,3 +94,39 @@ async def test_a_photo_that_cannot_be_used_is_refunded_with_the_reason(
     await world.person.reads("The photo cannot be used.")
     assert await world.balance() == 3
     assert await world.created() == 0
+
+
+async def test_a_download_that_always_breaks_off_ends_in_a_refund_and_is_counted(
+    world: WorkerWorld,
+):
+    """The render is paid for and lost; no second one is ordered."""
+    worker = await world.start_worker(NEUROCARDS_FETCH_TRIES="3")
+
+    job_id = await world.order(caption="Mug [sim:result-truncated]")
+    job = await world.until_status(job_id, "done", "failed")
+
+    assert (job["status"], job["error_code"]) == ("failed", "video_unfetched"), dict(job)
+    assert job["fetch_failures"] == 3
+    assert await world.created() == 1
+    assert await world.refunds(job_id) == 2, "both sides of one booking"
+    await world.person.reads("1 credit has been returned to you.")
+    metrics = (await world.http.get(f"{worker.probes_url}/metrics")).text
+    assert 'neurocards_renders_lost_total{code="video_unfetched"} 1.0' in metrics
+    assert "fetch.render_lost" in worker.log()
+
+
+async def test_the_count_of_broken_downloads_outlives_the_worker(world: WorkerWorld):
+    """Each worker of a chain of two has its share of the tries."""
+    first = await world.start_worker(NEUROCARDS_FETCH_TRIES="1000")
+    job_id = await world.order(caption="Mug [sim:result-truncated]")
+
+    async def two_broke_off() -> bool:
+        return int((await world.job(job_id))["fetch_failures"]) >= 2
+
+    await until(two_broke_off)
+    await first.child.stop(timeout_s=40.0)
+    counted = int((await world.job(job_id))["fetch_failures"])
+    await world.start_worker(NEUROCARDS_FETCH_TRIES=str(counted + 1))
+    job = await world.until_status(job_id, "done", "failed")
+    assert (job["status"], job["fetch_failures"]) == ("failed", counted + 1)
+    assert await world.created() == 1

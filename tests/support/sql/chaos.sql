@@ -15,3 +15,7 @@ FROM jobs;
 -- name: failure_classes
 SELECT error_class || ' ' || coalesce(error_code, '') AS what, count(*) AS jobs
 FROM jobs WHERE status = 'failed' GROUP BY 1 ORDER BY 2 DESC, 1;
+
+-- name: keys
+SELECT fingerprint, CASE WHEN blocked_until > now() THEN reason ELSE 'healthy' END AS state
+FROM provider_keys ORDER BY fingerprint;

@@ -290,15 +290,64 @@ async def test_one_unknown_task_and_then_an_outage_is_no_lost_task(bench: Worker
 
 async def test_a_paid_video_is_waited_for_while_its_host_is_away(bench: WorkerBench):
     job_id = await bench.accept()
-    bench.provider.fetch_errors.extend([not_sent()] * 10)
+    bench.provider.fetch_errors.extend([not_sent()] * 7)
 
     record = await bench.carry_to_end(job_id)
 
     assert (record.status, record.tries) == (JobStatus.DONE, 0)
-    assert bench.clock.now() - record.created_at >= timedelta(minutes=5)
+    assert bench.clock.now() - record.created_at >= timedelta(minutes=30)
 
 
-async def test_a_host_that_stays_away_ends_the_job_after_its_deadline(bench: WorkerBench):
+async def test_a_download_that_always_breaks_off_is_given_up_and_refunded(bench: WorkerBench):
+    """It was repeated each half minute until the deadline of the job, three hours later."""
+    job_id = await bench.accept()
+    bench.provider.fetch_errors.extend([not_sent()] * 1000)
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "video_unfetched")
+    assert len(bench.provider.fetch_errors) == 1000 - 8
+    assert bench.clock.now() < record.deadline_at
+    assert bench.refunds(job_id) == 1
+    assert lost(bench, "video_unfetched") == 1
+    assert len(bench.provider.created) == 1, "no second render is paid for"
+
+
+async def test_every_download_is_of_an_address_that_the_provider_has_just_told(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.provider.fetch_errors.extend([not_sent()] * 7)
+    await bench.carry_to_end(job_id)
+    assert len(bench.provider.looks) == 8
+
+
+async def test_a_fresh_address_has_tries_of_its_own_but_not_without_end(bench: WorkerBench):
+    """A provider may sign a new address for each look."""
+    job_id = await bench.accept()
+    bench.provider.renders.extend(
+        Render(RenderState.SUCCEEDED, result_url=f"https://files.example/{number}.mp4")
+        for number in range(1000)
+    )
+    bench.provider.fetch_errors.extend([not_sent()] * 1000)
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "video_unfetched")
+    assert len(bench.provider.fetch_errors) == 1000 - 16
+    assert bench.refunds(job_id) == 1
+
+
+async def test_a_video_that_is_damaged_each_time_is_counted_as_lost(bench: WorkerBench):
+    bench.provider.video = b"<html>not a video</html>"
+    job_id = await bench.accept()
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "video_damaged")
+    assert lost(bench, "video_damaged") == 1
+    assert bench.refunds(job_id) == 1
+
+
+async def test_a_download_that_breaks_off_after_the_deadline_ends_the_job(bench: WorkerBench):
     job_id = await bench.accept()
     bench.provider.fetch_errors.extend([not_sent()] * 1000)
     await bench.carry(job_id)
@@ -308,3 +357,7 @@ async def test_a_host_that_stays_away_ends_the_job_after_its_deadline(bench: Wor
 
     assert record.status is JobStatus.FAILED
     assert bench.refunds(job_id) == 1
+
+
+def lost(bench: WorkerBench, code: str) -> float:
+    return float(bench.metrics.renders_lost_total.labels(code)._value.get())

@@ -90,7 +90,8 @@ async def _download(bot: Bot, file_id: str) -> bytes:
     except TelegramBadRequest as error:
         if "file is too big" in error.message:
             raise PhotoUnusableError(PhotoFault.TOO_MANY_BYTES) from error
-        raise
+        # It has the file no more, or not now: either way it has to be sent once more.
+        raise PhotoUnusableError(PhotoFault.DAMAGED) from error
     if found.file_path is None:
         raise PhotoUnusableError(PhotoFault.DAMAGED)
     url = bot.session.api.file_url(bot.token, found.file_path)

@@ -3,10 +3,11 @@
 Invariant: `Applied` is said only after everything that the update means is committed. What fails:
 
 - PostgreSQL or the dialogue's lock: nothing is lost, the update is repeated until it works.
-- Telegram, or a bug: repeated TRIES_MAX times, then the user is told, the update is marked as
-  applied and passed, so that it blocks nobody behind it.
-- An update that aiogram cannot read: passed and counted. To refuse it would stop the chat's queue
-  at Telegram, which repeats whatever is not answered with 2xx.
+- Telegram is away, or a bug: repeated TRIES_MAX times, then the user is told, the update is marked
+  as applied and passed, so that it blocks nobody behind it.
+- Telegram refuses what we answer: the same at once, since it would refuse that again.
+- An update that aiogram cannot read, or nobody could store: passed and counted. To refuse it would
+  stop the chat's queue at Telegram, which repeats whatever is not answered with 2xx.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from aiogram import Bot, Dispatcher
 from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.exceptions import (
     AiogramError,
+    TelegramBadRequest,
+    TelegramEntityTooLarge,
     TelegramForbiddenError,
     TelegramNetworkError,
     TelegramRetryAfter,
@@ -36,6 +39,7 @@ from pydantic import ValidationError
 from neurocards.errors import QueueUnavailableError, StoreUnavailableError
 from neurocards.ports.orders import OrderStore
 from neurocards_bot.languages import language_of
+from neurocards_bot.legible import illegible
 from neurocards_bot.metrics import BotMetrics
 from neurocards_bot.texts import Texts
 
@@ -48,6 +52,11 @@ HANDLING_S_MAX = 50.0
 STORE_PAUSE_S = 2.0
 RETRY_PAUSE_S = 1.0
 APOLOGY_S_MAX = 5.0
+FAULTS_TOLD_MAX = 5
+FAULT_CHARACTERS_MAX = 200
+"""The way to a fault may lead through names that a stranger chose."""
+_FINAL = (TelegramBadRequest, TelegramEntityTooLarge)
+"""Telegram has read our answer and does not take it: a repeat would bring the same."""
 _READ_OF_A_PRESSED_MESSAGE = ("message_id", "date", "chat", "message_thread_id")
 
 
@@ -94,19 +103,21 @@ class UpdateProcessor:
         """Process one item of a getUpdates answer; NotAnUpdateError when it is none."""
         if not isinstance(raw, dict) or not isinstance(raw.get("update_id"), int):
             raise NotAnUpdateError
+        needed = _without_copies(raw)
+        fault = illegible(needed)
+        if fault is not None:
+            return self._pass_unreadable(bot, raw, [fault])
         try:
-            update = Update.model_validate(_without_copies(raw), context={"bot": bot})
+            update = Update.model_validate(needed, context={"bot": bot})
         except ValidationError as error:
-            self._pass_unreadable(bot, raw["update_id"], error)
-            return Applied()
+            return self._pass_unreadable(bot, raw, _faults(error))
         return await self.process(bot, update)
 
-    def _pass_unreadable(self, bot: Bot, update_id: int, error: ValidationError) -> None:
-        faults = [
-            f"{'.'.join(map(str, fault['loc']))}: {fault['type']}" for fault in error.errors()
-        ]
-        log.error("update.unreadable", bot_id=bot.id, update_id=update_id, faults=faults[:5])
+    def _pass_unreadable(self, bot: Bot, raw: dict[str, Any], faults: list[str]) -> Applied:
+        update_id = raw["update_id"] if illegible(raw["update_id"]) is None else None
+        log.error("update.unreadable", bot_id=bot.id, update_id=update_id, faults=faults)
         self._metrics.updates_total.labels("other", "unreadable").inc()
+        return Applied()
 
     async def process(self, bot: Bot, update: Update) -> Verdict:
         started = time.perf_counter()
@@ -144,13 +155,21 @@ class UpdateProcessor:
         tries = self._tries[key] = self._tries.pop(key, 0) + 1
         if len(self._tries) > TRIES_REMEMBERED:
             self._tries.popitem(last=False)
-        if tries < TRIES_MAX:
+        if tries < TRIES_MAX and not isinstance(error, _FINAL):
             log.warning(
                 "update.repeated", update_id=update.update_id, tries=tries, reason=repr(error)
             )
             return "repeated", Repeat(_pause_s(error))
         trace_id = secrets.token_hex(4)
-        log.error("update.failed", update_id=update.update_id, trace_id=trace_id, exc_info=error)
+        if isinstance(error, _FINAL):
+            reason = str(error)
+            log.error(
+                "update.refused", update_id=update.update_id, trace_id=trace_id, reason=reason
+            )
+        else:
+            log.error(
+                "update.failed", update_id=update.update_id, trace_id=trace_id, exc_info=error
+            )
         outcome, verdict = await self._settle(bot, update, "failed", blocked=False)
         if isinstance(verdict, Applied):
             del self._tries[key]
@@ -182,6 +201,14 @@ class UpdateProcessor:
                 await bot.send_message(sender.id, self._texts.apology(language, trace_id))
         except (AiogramError, StoreUnavailableError, TimeoutError) as error:
             log.info("apology.lost", trace_id=trace_id, reason=type(error).__name__)
+
+
+def _faults(error: ValidationError) -> list[str]:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return [
+        f"{'.'.join(map(str, fault['loc']))}: {fault['type']}"[:FAULT_CHARACTERS_MAX]
+        for fault in faults[:FAULTS_TOLD_MAX]
+    ]
 
 
 def _pause_s(error: Exception) -> float:

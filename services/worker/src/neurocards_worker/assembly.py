@@ -108,7 +108,7 @@ class Assembly:
         self.gate = KeyGate(
             outside.keys,
             settings.keys,
-            window=KeyWindow(video.kie_creates_per_window, video.kie_window_s),
+            window=KeyWindow(video.kie_creates_per_window, video.kie_window_kept_s),
             wait_s_max=timings.key_wait_s,
             scale=timings.retry_scale,
             moments=moments,
@@ -248,7 +248,9 @@ class Assembly:
                 self._trouble,
                 work_folder=folder,
                 downloads_at_once=DOWNLOADS_AT_ONCE,
+                tries=self._settings.video.fetch_tries,
                 retry_scale=self._settings.timings.retry_scale,
+                metrics=self._metrics,
                 moments=self._moments,
             ),
             DeliverStep(

@@ -13,7 +13,8 @@ from neurocards.ports.jobs import HEALTHY, KeyStore
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
 
-EVERY_S = 5.0
+EVERY_S = 1.0
+"""All workers are to say the same within two seconds after a key began to rest, or could work."""
 OTHER = "other"
 STATES = (HEALTHY, "rate_limit", "billing", UNAUTHORIZED_REASON, OTHER)
 """A label of a metric is bounded: whatever else lets a key rest counts as `other`."""

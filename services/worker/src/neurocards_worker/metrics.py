@@ -96,6 +96,12 @@ class WorkerMetrics:
             "Orders sent a second time because the answer to the first was lost",
             registry=registry,
         )
+        self.renders_lost_total = Counter(
+            "neurocards_renders_lost_total",
+            "Renders that succeeded and were paid for, and whose video could not be fetched",
+            ["code"],
+            registry=registry,
+        )
         self.render_looks_total = Counter(
             "neurocards_render_looks_total",
             "Looks at renders by what they showed",

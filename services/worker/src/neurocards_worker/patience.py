@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from neurocards.domain.failures import ClassifiedFailure
+from neurocards.domain.fetching import FetchFailures
 from neurocards.domain.jobs import Fence, ProviderTask
 from neurocards.domain.script import Script
 from neurocards.errors import StoreUnavailableError
@@ -61,6 +62,9 @@ class PatientJobStore:
 
     async def start_fetching(self, fence: Fence) -> bool:
         return await self._until_stored(lambda: self._jobs.start_fetching(fence))
+
+    async def count_fetch_failure(self, fence: Fence, failures: FetchFailures) -> bool:
+        return await self._until_stored(lambda: self._jobs.count_fetch_failure(fence, failures))
 
     async def start_delivering(self, fence: Fence) -> bool:
         return await self._until_stored(lambda: self._jobs.start_delivering(fence))

@@ -71,10 +71,19 @@ class VideoModel(Concern):
     """Hosts that finished videos may be fetched from, over https; `*.name` for all below a name."""
     kie_trusted_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """`http://127.0.0.1:8090` and the like: a provider on one's own machine, taken as it is."""
+    fetch_tries: int = Field(8, ge=1)
+    """Downloads from one result address that may break off. When a fresh address is used up too,
+    the order is refunded, and its paid render is counted as lost."""
     kie_creates_per_window: int = Field(20, ge=1)
     """Orders that one account may give within `kie_window_s`."""
     kie_window_s: float = Field(10.0, gt=0)
     """Length of that window."""
+    kie_window_margin_s: float = Field(0.5, ge=0)
+    """Kept beside it: orders that left us a window apart may reach the provider closer together."""
+
+    @property
+    def kie_window_kept_s(self) -> float:
+        return self.kie_window_s + self.kie_window_margin_s
 
     @field_validator("kie_api_url", "kie_upload_url")
     @classmethod

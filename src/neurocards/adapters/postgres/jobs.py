@@ -17,6 +17,7 @@ from neurocards.adapters.postgres.records import (
 )
 from neurocards.adapters.postgres.statements import load
 from neurocards.domain.failures import ClassifiedFailure
+from neurocards.domain.fetching import FetchFailures
 from neurocards.domain.jobs import Fence, JobStatus, ProviderTask
 from neurocards.domain.script import Script
 from neurocards.ports.jobs import (
@@ -67,6 +68,11 @@ class PostgresJobStore:
 
     async def start_fetching(self, fence: Fence) -> bool:
         return await self._write("start_fetching", fence)
+
+    async def count_fetch_failure(self, fence: Fence, failures: FetchFailures) -> bool:
+        return await self._write(
+            "count_fetch_failure", fence, failures.address, failures.of_address, failures.in_all
+        )
 
     async def start_delivering(self, fence: Fence) -> bool:
         return await self._write("start_delivering", fence)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from neurocards.domain.failures import ClassifiedFailure, FailureClass, FailureSource
+from neurocards.domain.fetching import FetchFailures
 from neurocards.domain.jobs import Job, JobStatus, ProviderTask
 from neurocards.domain.orders import AspectRatio, Order, OrderOptions, ScriptLanguage, Template
 from neurocards.domain.script import Script
@@ -106,6 +107,9 @@ def bare_job_of(row: Row) -> Job:
         delivery_began_at=row["delivery_began_at"],
         fallback_sent_at=row["fallback_sent_at"],
         parked_notice_at=row["parked_notice_at"],
+        fetch_failures=FetchFailures(
+            row["fetch_address"], row["fetch_failures"], row["fetch_failures_in_all"]
+        ),
     )
 
 

@@ -27,6 +27,7 @@ from neurocards_bot.processing import Applied, NotAnUpdateError, UpdateProcessor
 
 log = structlog.get_logger(__name__)
 
+BOT_ID_CHARACTERS_MAX = 20
 UPDATE_BYTES_MAX = 1024 * 1024
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the name of the header
 
@@ -36,13 +37,15 @@ def webhook_routes(
 ) -> APIRouter:
     router = APIRouter()
     expected = secret.encode() if secret else None
+    # As they stand in the address: to make a number of what a stranger wrote there may fail.
+    bots_by_name = {str(bot_id): bot for bot_id, bot in bots.items()}
 
     async def receive(request: Request) -> Response:
         request.scope["route"] = route
-        bot_id = request.path_params["bot_id"]
-        bot = bots.get(bot_id)
+        name = request.path_params["bot_id"]
+        bot = bots_by_name.get(name)
         if not is_proven(request, SECRET_HEADER, expected):
-            log.warning("webhook.refused", bot_id=bot_id)
+            log.warning("webhook.refused", bot_id=name[:BOT_ID_CHARACTERS_MAX])
             return Response(status_code=401)
         if bot is None:
             return Response(status_code=404)
@@ -52,11 +55,11 @@ def webhook_routes(
         except BodyTooLargeError:
             return Response(status_code=413)
         except NotAnUpdateError:
-            log.warning("webhook.malformed", bot_id=bot_id)
+            log.warning("webhook.malformed", bot_id=bot.id)
             return Response(status_code=400)
 
     # A plain route: FastAPI's own would resolve the parameters of each call anew.
-    route = Route("/telegram/{bot_id:int}", receive, methods=["POST"])
+    route = Route("/telegram/{bot_id}", receive, methods=["POST"])
     router.routes.append(route)
     return router
 

@@ -93,9 +93,15 @@ WHERE id = $1 AND attempt = $2 AND $3 = 'rendering'
     AND (status = $3 OR (status = 'fetching' AND previous_status = $3))
 RETURNING id;
 
+-- name: count_fetch_failure
+UPDATE jobs SET fetch_address = $4, fetch_failures = $5, fetch_failures_in_all = $6
+WHERE id = $1 AND attempt = $2 AND status = $3 AND status IN ('fetching', 'delivering')
+RETURNING id;
+
 -- name: start_delivering
 UPDATE jobs SET
     status = 'delivering', fetched_at = coalesce(fetched_at, now()),
+    fetch_address = '', fetch_failures = 0, fetch_failures_in_all = 0,
     delivery_began_at = coalesce(delivery_began_at, now())
 WHERE id = $1 AND attempt = $2 AND $3 = 'fetching'
     AND (status = $3 OR (status = 'delivering' AND previous_status = $3))
@@ -154,7 +160,10 @@ UPDATE jobs SET
     provider_task_id = CASE WHEN $9 THEN NULL ELSE provider_task_id END,
     key_fingerprint = CASE WHEN $9 THEN NULL ELSE key_fingerprint END,
     rendering_at = CASE WHEN $9 THEN NULL ELSE rendering_at END,
-    rendered_at = CASE WHEN $9 THEN NULL ELSE rendered_at END
+    rendered_at = CASE WHEN $9 THEN NULL ELSE rendered_at END,
+    fetch_address = CASE WHEN $9 THEN '' ELSE fetch_address END,
+    fetch_failures = CASE WHEN $9 THEN 0 ELSE fetch_failures END,
+    fetch_failures_in_all = CASE WHEN $9 THEN 0 ELSE fetch_failures_in_all END
 WHERE id = $1 AND attempt = $2 AND $3 NOT IN ('queued', 'done', 'failed', 'cancelled')
     AND (
         status = $3
