@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
+from bench.bound import NAME as TOLD
+from bench.bound import least
 from bench.effort import QUICK, Effort
 from bench.figures import Aim, Check, Figure, Outcome, Sense, rounded
 from neurocards.domain.scaling_policy import Replicas
@@ -28,7 +30,15 @@ from neurocards.replay.ours import NAME as OURS
 from neurocards.replay.picture import picture
 from neurocards.replay.table import duration
 from neurocards.replay.trace import Trace
-from neurocards.replay.traces import DAY_S, Shape, from_counts, invent
+from neurocards.replay.traces import (
+    DAY_S,
+    Rates,
+    Shape,
+    counted_rates,
+    from_counts,
+    invent,
+    invented_rates,
+)
 from neurocards.scaling_policies import load_policy
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,18 +100,19 @@ async def run(effort: Effort, folder: Path) -> Outcome:  # noqa: ARG001 - nothin
     )
 
 
-def _traces(*, quick: bool) -> Iterator[tuple[str, Trace]]:
+def _traces(*, quick: bool) -> Iterator[tuple[str, Trace, Rates]]:
     for name in list(SHAPES)[: 1 if quick else None]:
-        yield name, _invented(name, days=0.1 if quick else 1.0)
+        yield name, *_invented(name, days=0.1 if quick else 1.0)
     if quick:
         return
     shape = Shape(jobs_per_hour=90)
     taxi = from_counts(TAXI, shape, period_s=TAXI_PERIOD_S, seed=_seed(TAXI_NAME))
     jobs = zip(taxi.arrivals_s, taxi.services_s, strict=True)
-    yield TAXI_NAME, Trace.of(job for job in jobs if job[0] < 3 * DAY_S)
+    trace = Trace.of(job for job in jobs if job[0] < 3 * DAY_S)
+    yield TAXI_NAME, trace, counted_rates(TAXI, shape, period_s=TAXI_PERIOD_S)
 
 
-def _invented(name: str, *, days: float) -> Trace:
+def _invented(name: str, *, days: float) -> tuple[Trace, Rates]:
     """Halve the rate until the largest number of replicas is enough for a clairvoyant.
 
     Beyond that every policy waits for the maximum, and nothing is compared.
@@ -111,7 +122,7 @@ def _invented(name: str, *, days: float) -> Trace:
         trace = invent(shape, days=days, seed=_seed(name))
         run = foresee(trace, Cluster(1, POD_START_S), replicas_max=REPLICAS_MAX)
         if max(waits_s(trace, run)) == 0:
-            return trace
+            return trace, invented_rates(shape, days=days, seed=_seed(name))
         shape = replace(shape, jobs_per_hour=shape.jobs_per_hour / 2)
 
 
@@ -125,8 +136,8 @@ def _contest(policy: str, trace: Trace, *, grace_s: float = LONG_GRACE_S) -> Con
     return Contest(read, trace, cluster, BEGINS)
 
 
-def _result(name: str, trace: Trace) -> Result:
-    found: dict[str, Figures] = {}
+def _result(name: str, trace: Trace, rates: Rates) -> Result:
+    found = {TOLD: least(_contest("single", trace), rates)}
     for policy, grace_s, rivals in (
         ("single", LONG_GRACE_S, {KEDA: KEDA, **{name: name for name in OTHERS}}),
         ("single-lean", DEFAULT_GRACE_S, {KEDA: KEDA_KILLS}),
@@ -167,6 +178,14 @@ def _figures(results: Sequence[Result]) -> Iterator[Figure]:
         "x",
         tuple(result.hours(CLAIRVOYANT) for result in results),
         "computed: the least that any policy without waits can take",
+    )
+    yield Figure(
+        "told_hours",
+        "told the rate and the price: worker-hours relative to KEDA's",
+        "x",
+        tuple(result.hours(TOLD) for result in results),
+        "the rule of `single` with the rate that the traffic was invented with and the best price "
+        "in hindsight: what it cannot go below without seeing jobs come",
     )
     yield Figure(
         "keda_burst",
@@ -215,7 +234,7 @@ def _checks(results: Sequence[Result]) -> Iterator[Check]:
 
 
 def _page(results: Sequence[Result]) -> Iterator[str]:
-    names = ("single", "single-lean", KEDA, KEDA_TUNED, KEDA_PLAIN, CLAIRVOYANT)
+    names = ("single", TOLD, "single-lean", KEDA, KEDA_TUNED, KEDA_PLAIN, CLAIRVOYANT)
     yield "p95 wait and worker-hours, these relative to `keda`'s:"
     yield ""
     yield "| trace | jobs | " + " | ".join(f"`{name}`" for name in names) + " | killed by KEDA |"
@@ -233,7 +252,7 @@ def _page(results: Sequence[Result]) -> Iterator[str]:
 
 def draw(path: Path) -> None:
     """Draw one trace with `single` and its rivals."""
-    trace = _invented(DRAWN, days=1.0)
+    trace, _ = _invented(DRAWN, days=1.0)
     contest = _contest("single", trace)
     runs: list[Run] = list(contest.runs([KEDA, CLAIRVOYANT]))
     found = [figures(trace, one, slo_s=contest.slo_s) for one in runs]

@@ -16,6 +16,7 @@ import pytest
 from nats.aio.client import Client
 from prometheus_client import CollectorRegistry
 
+from neurocards.adapters.nats.backlog import PoolBacklog
 from neurocards.adapters.nats.connection import NatsConnection
 from neurocards.adapters.nats.consumer import NatsJobQueue
 from neurocards.adapters.nats.publisher import NatsPublisher
@@ -213,6 +214,21 @@ async def test_settings_change_the_consumer_and_stream_in_place(
     assert consumer.num_pending == 1
     stream = await administrator.jsm().stream_info(STREAM)
     assert stream.config.max_msgs == 9
+
+
+async def test_a_pool_that_no_worker_has_served_yet_holds_what_the_stream_keeps_for_it(
+    nats_url: str,
+) -> None:
+    """Workers make the consumer; one that sleeps at zero would else contradict the database."""
+    async with _equipped(nats_url) as equipment:
+        backlog = PoolBacklog(equipment.stream)
+        assert await backlog.backlog("default") == (0, 0)
+        await equipment.publish(*(uuid4() for _ in range(7)))
+        await equipment.publisher.publish([OutboxMessage(8, uuid4(), "other")])
+        assert await backlog.backlog("default") == (7, 0)
+        assert await backlog.backlog("quiet") == (0, 0)
+        await equipment.stream.ensure_consumer("default")
+        assert await backlog.backlog("default") == (7, 0)
 
 
 async def test_what_an_administrator_set_beside_our_settings_stays(

@@ -47,6 +47,13 @@ def test_bursts_add_to_the_traffic_and_scatter_it():
     assert len(bursty) > 1.1 * len(invent(STEADY, days=2, seed=1))
 
 
+def test_two_bursts_at_a_time_are_no_more_than_one():
+    """With a burst always on, or ten of them, it is the rate times the factor of one."""
+    shape = Shape(60, seasonal=False, bursts_per_day=2000, burst_factor=4, burst_s=7200)
+    trace = invent(shape, days=1, seed=1)
+    assert arrivals_between(trace, DAY_S / 2, DAY_S) == pytest.approx(60 * 4 * 12, rel=0.05)
+
+
 def test_a_flash_crowd_comes_when_it_is_told():
     shape = Shape(300, seasonal=False, bursts_per_day=0, crowd_at_s=7200, crowd_s=1800)
     trace = invent(shape, days=0.2, seed=1)

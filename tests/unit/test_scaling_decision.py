@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -197,6 +198,25 @@ def test_headroom_is_held_while_jobs_arrive_and_given_up_when_they_do_not():
     assert pool.replicas == 0
 
 
+def test_the_sentence_says_why_slots_are_held_ready():
+    """The rate and the price are what makes them worth their keep; none held, nothing to say."""
+    pool = PaperPool(ready_made("single"), replicas=0)
+    for _ in range(60):
+        pool.decide(after_s=15, arrived=1, running=20)
+    held = named(pool.decide(after_s=1, running=20), Source.OBJECTIVE)
+    found = re.fullmatch(
+        r"20 jobs need 20 slots to start within 5 s, and (\d+) are held ready: (\d+) jobs an hour "
+        r"come, and one late start is worth 550 idle seconds",
+        held.text,
+    )
+    assert found is not None
+    assert int(found[1]) == held.replicas - 20 > 0
+    assert int(found[2]) == pytest.approx(240, rel=0.3)
+    for _ in range(240):
+        last = pool.decide(after_s=15)
+    assert named(last, Source.OBJECTIVE).text.endswith("and 0 are held ready")
+
+
 def test_late_starts_buy_headroom_and_punctual_ones_give_it_back():
     def after(late: int) -> int:
         pool = PaperPool(ready_made("single"), replicas=0)
@@ -215,15 +235,15 @@ def test_a_late_start_moves_the_price_by_what_twenty_punctual_ones_give_back():
     high = pool.memory.price_log_ppm
     pool.decide(after_s=1, started=20)
     low = pool.memory.price_log_ppm
-    assert high == 6_396_930 + 80_000 - 3_880  # from 600 s
-    assert low == high - 77_600
+    assert high == 6_309_918 + 50_000 - 2_475  # from 550 s
+    assert low == high - 49_500
 
 
 def test_the_price_has_bounds():
     pool = PaperPool(ready_made("single"), replicas=0)
     pool.decide()
     pool.decide(after_s=1, started=10_000, late=10_000)
-    assert pool.memory.price_log_ppm == 9_903_488  # 20,000 s
+    assert pool.memory.price_log_ppm == 8_294_050  # 4,000 s
     pool.decide(after_s=1, started=1_000_000)
     assert pool.memory.price_log_ppm == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from neurocards.domain.scaling import (
 )
 from neurocards.domain.scaling_memory import HELD_MAX, Held, remember_high, remember_low
 from neurocards.domain.scaling_policy import (
+    Behavior,
     Limits,
 )
 from support.scaling_cases import policy
@@ -20,7 +22,8 @@ from support.scaling_pool import NOON, PaperPool, fresh, ready_made
 
 
 def test_a_memory_survives_json():
-    pool = PaperPool(ready_made("single"), replicas=30)
+    holding = replace(ready_made("single"), behavior=Behavior(down_hold_s=1))
+    pool = PaperPool(holding, replicas=30)
     for step in range(40):
         pool.decide(after_s=7, arrived=step % 3, running=step % 9, started=1, late=step % 2)
         written = json.loads(json.dumps(pool.memory.to_dict()))

@@ -22,8 +22,9 @@ RATES_PER_S = tuple(_LOWEST_PER_S * _RATIO**level for level in range(LEVELS))
 """The grid: from one job in two hours to eighteen a second."""
 _LOG_RATES = tuple(math.log(rate) for rate in RATES_PER_S)
 
-REGIME_MEAN_S = 900.0
-"""How long a rate is expected to hold before it jumps."""
+REGIME_MEAN_S = 2700.0
+"""How long a rate is expected to hold before it jumps. Shorter notices a burst hardly sooner, and
+doubts a steady rate at each chance."""
 HABIT_MEAN_S = 21_600.0
 """How long it takes to forget which rates this pool used to show."""
 _EVEN = PPM // LEVELS

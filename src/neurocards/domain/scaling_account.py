@@ -18,11 +18,14 @@ from neurocards.domain.scaling_wishes import PPM, PRICE_FIRST_S, exposed_s
 QUIET_STEP_MS = 5_000
 """Silence is learned in steps of this length, arrivals at once."""
 HABIT_STEP_MS = 60_000
-LATE_STEP_PPM = 80_000
-"""By how much, in the logarithm, one late start raises the price of the next."""
-AIM_PERCENT = 97
+LATE_STEP_PPM = 50_000
+"""By how much, in the logarithm, one late start raises the price of the next. The nearer the price
+stays to one number all day, the more of the late starts fall where sparing them is dear."""
+AIM_PERCENT = 99
 """Which part of the late starts that the objective allows is aimed at; the rest is reserve."""
-PRICE_LEAST_S, PRICE_MOST_S = 1.0, 20_000.0
+PRICE_LEAST_S, PRICE_MOST_S = 1.0, 4_000.0
+"""A crowd beyond the maximum of replicas makes starts late that no price spares; it must not lift
+the price so high that the quiet days after it pay for it."""
 _PRICE_LEAST = round(math.log(PRICE_LEAST_S) * PPM)
 _PRICE_MOST = round(math.log(PRICE_MOST_S) * PPM)
 _PRICE_FIRST = round(math.log(PRICE_FIRST_S) * PPM)

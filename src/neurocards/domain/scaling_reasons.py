@@ -54,7 +54,7 @@ _SENTENCES: dict[Source, str] = {
     Source.QUEUE_STEP: "{} queued, above {}: {} + {}",
     Source.WAIT_STEP: "{} s of waiting on average, above {}: {} + {}",
     Source.QUEUE_HIGH: "{} queued, above {}",
-    Source.OBJECTIVE: "{} jobs need {} slots to start within {} s, and {} are held ready",
+    Source.OBJECTIVE: "{} jobs need {} slots to start within {} s, and {} are held ready{}",
     Source.WAKE_UP: "{} jobs are there and need somebody",
     Source.FORECAST: "the forecast expects {} jobs an hour, which need {} slots",
     Source.WINDOW_MAX: "the window {} allows {} at most",

@@ -27,8 +27,9 @@ from neurocards.domain.staffing import ready_slots, slots_for
 
 FORECAST_PERCENTILE = 95
 FORECAST_WAIT_S = 60.0
-PRICE_FIRST_S = 600.0
+PRICE_FIRST_S = 550.0
 PPM = 1_000_000
+HOUR_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +138,17 @@ def _objective(
             exposed_s=exposed_s(observation, slo),
             price_s=price_s(memory),
         )
-    values = (observation.demand, slots, slo.wait_s, ready)
+    values = (observation.demand, slots, slo.wait_s, ready, _worth(memory, ready))
     replicas = -(-(slots + ready) // policy.jobs_per_replica)
     yield Contribution(Kind.WISH, Source.OBJECTIVE, replicas, values)
+
+
+def _worth(memory: Memory, ready: int) -> str:
+    """Say what makes the slots that are held ready worth their keep."""
+    if not ready:
+        return ""
+    per_hour, worth_s = round(memory.belief.mean_per_s * HOUR_S), round(price_s(memory))
+    return f": {per_hour} jobs an hour come, and one late start is worth {worth_s} idle seconds"
 
 
 def slots_in_time(observation: Observation, slo: Objective) -> int:
@@ -184,7 +193,7 @@ def _forecast(observation: Observation, policy: ScalingPolicy) -> Iterator[Contr
         yield Contribution(Kind.SHOWN, Source.FORECAST_UNPROVEN, replicas, errors)
         return
     kind = Kind.WISH if policy.forecast.mode is ForecastMode.AUTO else Kind.SHOWN
-    values = (round(expected.rate_per_s * 3600), slots)
+    values = (round(expected.rate_per_s * HOUR_S), slots)
     yield Contribution(kind, Source.FORECAST, replicas, values)
 
 

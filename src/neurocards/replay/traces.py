@@ -1,8 +1,9 @@
 """Invented traffic, reproducible by its seed: what a policy can be tuned on before there is any.
 
 Arrivals are a Poisson process whose rate follows the hour and the weekday, times bursts that come
-by chance and last for minutes (a shop posts its link, a group tries the bot), plus what a scenario
-adds: a flash crowd. Service times scatter about their mean as a provider's do: log-normal.
+by chance and last for minutes (a shop posts its link, a group tries the bot; two at a time are no
+more than one), plus what a scenario adds: a flash crowd. Service times scatter about their mean as
+a provider's do: log-normal.
 
 Not a forecast and not a measurement: shapes to be robust against.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import csv
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,9 @@ HOURS = (
 )
 # Monday first; people make their cards when the week is over.
 WEEKDAYS = (0.9, 0.9, 0.95, 1.0, 1.15, 1.1, 1.0)
+
+Rates = Callable[[float], float]
+"""Jobs per hour at a second of the trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,11 @@ class Shape:
 def invent(shape: Shape, *, days: float, seed: int) -> Trace:
     """Make traffic that begins on a Monday at midnight."""
     chance = random.Random(f"trace {seed}")
-    bursts = _bursts(shape, days * DAY_S, chance)
+    rate_at = _rates(shape, days, chance)
     mean = math.log(shape.service_s) - shape.service_sigma**2 / 2
     jobs = []
     for begin_s in _steps(days * DAY_S):
-        rate = _rate(shape, begin_s) * math.prod(
-            shape.burst_factor for start, end in bursts if start <= begin_s < end
-        )
+        rate = rate_at(begin_s)
         at_s = begin_s
         while rate > 0:
             at_s += chance.expovariate(rate / HOUR_S)
@@ -63,6 +65,22 @@ def invent(shape: Shape, *, days: float, seed: int) -> Trace:
                 break
             jobs.append((at_s, chance.lognormvariate(mean, shape.service_sigma)))
     return Trace.of(jobs)
+
+
+def invented_rates(shape: Shape, *, days: float, seed: int) -> Rates:
+    """Give the jobs per hour that `invent` draws from, by the second: what no policy knows."""
+    return _rates(shape, days, random.Random(f"trace {seed}"))
+
+
+def _rates(shape: Shape, days: float, chance: random.Random) -> Rates:
+    bursts = _bursts(shape, days * DAY_S, chance)
+
+    def rate_at(at_s: float) -> float:
+        begin_s = at_s // STEP_S * STEP_S
+        bursting = any(start <= begin_s < end for start, end in bursts)
+        return _rate(shape, begin_s) * (shape.burst_factor if bursting else 1.0)
+
+    return rate_at
 
 
 def from_counts(path: Path, shape: Shape, *, period_s: float, seed: int) -> Trace:
@@ -84,6 +102,13 @@ def from_counts(path: Path, shape: Shape, *, period_s: float, seed: int) -> Trac
                 break
             jobs.append((at_s, chance.lognormvariate(mean, shape.service_sigma)))
     return Trace.of(jobs)
+
+
+def counted_rates(path: Path, shape: Shape, *, period_s: float) -> Rates:
+    """Give the jobs per hour that `from_counts` draws from, by the second. Raises TraceError."""
+    counts = _read_counts(path)
+    scale = shape.jobs_per_hour * len(counts) / sum(counts)
+    return lambda at_s: counts[min(int(at_s // period_s), len(counts) - 1)] * scale
 
 
 def _read_counts(path: Path) -> list[float]:

@@ -11,7 +11,11 @@ from neurocards.adapters.nats.stream import (
 
 
 class PoolBacklog:
-    """The BacklogSource port. A stream or consumer that nobody has made yet holds nothing."""
+    """The BacklogSource port.
+
+    Workers make the consumer, so a pool that has slept at zero since it was made has none: then
+    what the stream keeps for it waits. A stream that nobody has made yet holds nothing.
+    """
 
     def __init__(self, stream: JobStream) -> None:
         self._stream = stream
@@ -20,6 +24,8 @@ class PoolBacklog:
         try:
             return await self._stream.backlog(pool)
         except ApiError as error:
-            if error.code in {STREAM_NOT_FOUND, CONSUMER_NOT_FOUND}:
+            if error.code == STREAM_NOT_FOUND:
                 return 0, 0
-            raise
+            if error.code != CONSUMER_NOT_FOUND:
+                raise
+        return await self._stream.unclaimed(pool), 0

@@ -119,6 +119,12 @@ class JobStream:
         info = await self._call(f"CONSUMER.INFO.{STREAM}.{consumer_name(pool)}")
         return int(info["num_pending"]), int(info["num_ack_pending"])
 
+    async def unclaimed(self, pool: str) -> int:
+        """Tell how many messages of the pool are in the stream, whoever may fetch them."""
+        request = {"subjects_filter": pool_subjects(pool)}
+        info = await self._call(f"STREAM.INFO.{STREAM}", request)
+        return sum((info["state"].get("subjects") or {}).values())
+
     def _wanted_stream(self) -> dict[str, Any]:
         return {
             "name": STREAM,
