@@ -15,7 +15,10 @@ from aiogram.exceptions import (
 from aiogram.methods import EditMessageText, SendMessage, SetWebhook
 from prometheus_client import CollectorRegistry
 
+from neurocards.outbound import Turns
 from neurocards.testing.clock import FakeClock
+from neurocards.testing.database import MemoryDatabase
+from neurocards.testing.outbound import MemoryOutboundBuckets
 from neurocards.translations import Translations
 from neurocards_bot.messages import LateEdits, show
 from neurocards_bot.metrics import BotMetrics
@@ -24,7 +27,7 @@ from neurocards_bot.registration import Registration
 from neurocards_bot.screens import Screen
 from neurocards_bot.texts import Texts
 from support.bot_desk import ScriptedTelegram
-from support.turns import free_turns
+from support.turns import LIMITS, free_turns
 
 SEND = SendMessage(chat_id=1, text="x")
 EDIT = EditMessageText(chat_id=1, message_id=2, text="x")
@@ -214,3 +217,55 @@ class TestRegistration:
         line.telegram.faults["setMyCommands"] = [TelegramServerError(method=SEND, message="502")]
         await registration.tell_commands()
         assert len(line.telegram.called("setMyCommands")) == 2
+
+
+def paced_line(clock: FakeClock) -> Line:
+    """A bot that shares its buckets with others."""
+    line = Line()
+    buckets = MemoryOutboundBuckets(MemoryDatabase(clock))
+    turns = Turns(buckets, LIMITS, alone_share=1, metrics=line.metrics, moments=clock)
+    line.telegram.middleware.unregister(line.telegram.middleware[0])
+    line.telegram.middleware(Outbound(line.metrics, turns, sleep=line._sleep))
+    return line
+
+
+async def test_silence_that_is_longer_than_a_dialogue_waits_is_told_as_telegram_would():
+    """No call is made; the update comes again after the silence."""
+    line = paced_line(FakeClock())
+    fault = TelegramRetryAfter(method=SEND, message="Too Many Requests", retry_after=30)
+    line.telegram.faults["sendMessage"] = [fault]
+    for _ in range(2):
+        with pytest.raises(TelegramRetryAfter) as refused:
+            await line.bot.send_message(1, "x")
+        assert refused.value.retry_after == 30
+    assert len(line.telegram.called("sendMessage")) == 1
+    await line.bot.send_message(2, "x")
+
+
+async def test_too_many_webhooks_silence_nobody():
+    """Replicas that start together hear 429 for setWebhook; it says nothing about messages."""
+    clock = FakeClock()
+    line = paced_line(clock)
+    fault = TelegramRetryAfter(
+        method=SetWebhook(url="https://x"), message="Too Many Requests", retry_after=2
+    )
+    line.telegram.faults["setWebhook"] = [fault]
+    await line.bot.set_webhook("https://x")
+    began = clock.monotonic()
+    await line.bot.send_message(1, "x")
+    assert clock.monotonic() == began
+
+
+async def test_an_answer_to_a_button_goes_out_while_the_bot_is_silent():
+    """It ends a spinner; whoever pressed waits for nothing."""
+    line = paced_line(FakeClock())
+    for chat_id in (1, 2):
+        line.telegram.faults["sendMessage"] = [
+            TelegramRetryAfter(method=SEND, message="Too Many Requests", retry_after=30)
+        ]
+        with pytest.raises(TelegramRetryAfter):
+            await line.bot.send_message(chat_id, "x")
+    await line.bot.answer_callback_query("7")
+    assert len(line.telegram.called("answerCallbackQuery")) == 1
+    with pytest.raises(TelegramRetryAfter):
+        await line.bot.send_message(3, "x")

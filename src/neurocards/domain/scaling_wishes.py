@@ -42,6 +42,21 @@ class Ground:
     """What no lowering rule, no quota and no budget goes below."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Worth:
+    """What makes the slots that are held ready worth their keep; words only for who reads them."""
+
+    memory: Memory
+    ready: int
+
+    def __str__(self) -> str:
+        if not self.ready:
+            return ""
+        per_hour = round(self.memory.belief.mean_per_s * HOUR_S)
+        worth_s = round(price_s(self.memory))
+        return f": {per_hour} jobs an hour come, and one late start is worth {worth_s} idle seconds"
+
+
 def ground(policy: ScalingPolicy, windows: Windows) -> Ground:
     if windows.min is None:
         return Ground(windows, policy.replicas.base, policy.replicas.min)
@@ -138,17 +153,9 @@ def _objective(
             exposed_s=exposed_s(observation, slo),
             price_s=price_s(memory),
         )
-    values = (observation.demand, slots, slo.wait_s, ready, _worth(memory, ready))
+    values = (observation.demand, slots, slo.wait_s, ready, _Worth(memory, ready))
     replicas = -(-(slots + ready) // policy.jobs_per_replica)
     yield Contribution(Kind.WISH, Source.OBJECTIVE, replicas, values)
-
-
-def _worth(memory: Memory, ready: int) -> str:
-    """Say what makes the slots that are held ready worth their keep."""
-    if not ready:
-        return ""
-    per_hour, worth_s = round(memory.belief.mean_per_s * HOUR_S), round(price_s(memory))
-    return f": {per_hour} jobs an hour come, and one late start is worth {worth_s} idle seconds"
 
 
 def slots_in_time(observation: Observation, slo: Objective) -> int:

@@ -85,7 +85,7 @@ class Outbound(BaseRequestMiddleware):
                 reply = await make_request(bot, method)
             except TelegramAPIError as error:
                 self._count(name, type(error).__name__)
-                if isinstance(error, TelegramRetryAfter):
+                if isinstance(error, TelegramRetryAfter) and _priority(method) is not None:
                     chat_id = _chat_of(method)
                     await self._turns.silenced(bot.id, chat_id, for_s=error.retry_after)
                 pause_s = _pause_s(name, error)

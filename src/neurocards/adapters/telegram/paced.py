@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from neurocards.domain.failures import Failure, FailureSource
 from neurocards.domain.jobs import ChatAddress
-from neurocards.domain.outbound import WHOLE_BOT, Priority
+from neurocards.domain.outbound import Priority
 from neurocards.errors import HeldBackError, ProviderError
 from neurocards.outbound import NoTurnError, Turns
 from neurocards.ports.providers import Button, Messenger, VideoFacts
@@ -41,9 +41,7 @@ class PacedMessenger:
 
     async def download(self, bot_id: int, file_id: str, *, bytes_max: int) -> bytes:
         """Files are fetched at once: only what is said is limited."""
-        download = self._messenger.download
-        chat = ChatAddress(bot_id, WHOLE_BOT)
-        return await self._heard(chat, lambda: download(bot_id, file_id, bytes_max=bytes_max))
+        return await self._messenger.download(bot_id, file_id, bytes_max=bytes_max)
 
     async def edit_status(
         self, chat: ChatAddress, message_id: int, html: str, *, button: Button | None = None
