@@ -19,6 +19,7 @@ from neurocards.adapters.postgres import (
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import FILES, load
 from neurocards.adapters.postgres.traffic import PostgresTrafficRecord
+from neurocards.domain.fetching import FetchFailures
 from neurocards.domain.inbound import InboundLimit
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
@@ -113,6 +114,7 @@ async def _walk_through_jobs(world: PostgresWorld) -> None:
     await jobs.count_resubmission(submitting.fence, number=2)
     await jobs.store_task(submitting.fence, TASK)
     delivering = await brought_to(world, JobStatus.DELIVERING, user_id=USER_ID + 2)
+    await jobs.count_fetch_failure(delivering.fence, FetchFailures("fingerprint", 1, 1))
     await jobs.mark_fallback_sent(delivering.fence)
     await jobs.mark_parked_notice(delivering.fence)
     await jobs.finish(delivering.fence, result_file_id="file", undelivered=False)
