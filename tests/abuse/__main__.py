@@ -88,6 +88,7 @@ async def run(*, updates: int, requests: int, seed: int, folder: Path) -> dict[s
         "seed": seed,
         "updates": storm.sent,
         "answers": {str(status): count for status, count in sorted(storm.answers.items())},
+        "reconnected": storm.reconnected,
         "requests": attack.answers.total(),
         "requests_answered": {
             f"{side} {status}": count for (side, status), count in sorted(attack.answers.items())

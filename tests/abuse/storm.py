@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
@@ -37,6 +38,7 @@ class Storm:
     people: Sequence[int]
     seed: int
     sent: int = 0
+    reconnected: int = 0
     answers: Counter[int] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     _turns: defaultdict[int, asyncio.Lock] = field(
@@ -71,12 +73,7 @@ class Storm:
             body = dice.choice(self._bodies)
         secret = canary("stranger" if dice.random() < STRANGER_SHARE else "webhook")
         try:
-            reply = await self.stage.http.post(
-                f"{self.stage.bot_url}/telegram/{BOT_ID}",
-                content=body,
-                headers={SECRET_HEADER: secret, "Content-Type": "application/json"},
-                timeout=ANSWER_S_MAX,
-            )
+            reply = await self._reply(body, secret)
         except httpx.HTTPError as error:
             self._keep(number, type(error).__name__, body)
             return
@@ -86,6 +83,22 @@ class Storm:
         self._bodies.append(body)
         if len(self._bodies) > REMEMBERED:
             self._bodies.pop(dice.randrange(REMEMBERED))
+
+    async def _reply(self, body: bytes, secret: str) -> httpx.Response:
+        """Post it; once more where the connection was closed between two requests.
+
+        A server may close one that it kept, at any moment and after a body that it does not read.
+        """
+        url = f"{self.stage.bot_url}/telegram/{BOT_ID}"
+        headers = {SECRET_HEADER: secret, "Content-Type": "application/json"}
+        post = partial(
+            self.stage.http.post, url, content=body, headers=headers, timeout=ANSWER_S_MAX
+        )
+        try:
+            return await post()
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            self.reconnected += 1
+            return await post()
 
     def _keep(self, number: int, answer: str, body: bytes) -> None:
         shown = body[:SHOWN_BYTES].decode(errors="backslashreplace")
