@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from neurocards.domain.orders import Order, Template
 
@@ -18,8 +19,8 @@ DIRECTION_CHARACTERS_MAX = 1500
 
 _LANGUAGE_NAMES = {"ru": "Russian", "en": "English", "es": "Spanish", "de": "German"}
 # With those that turn the direction of the text, which make a line read as something else.
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-_SPACES = re.compile(r"\s+")
+_CONTROLS = r"\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_WORDS = re.compile(rf"[^\s{_CONTROLS}]+")
 
 INSTRUCTIONS = (
     "You write scripts for short product videos that are made from one photo. "
@@ -53,14 +54,15 @@ def checked_script(
 
     Too long is cut at a word, since a clipped line is better than a second paid request.
     """
-    lines = tuple(_clipped(line, SCENE_CHARACTERS_MAX) for line in scenes if line.strip())
+    written = islice((line for line in scenes if line.strip()), SCENES_MAX)
+    lines = tuple(_clipped(line, SCENE_CHARACTERS_MAX) for line in written)
     if not lines:
         raise UnusableScriptError("the script has no scenes")
     if not visual_direction.strip():
         raise UnusableScriptError("the script has no visual direction")
     return Script(
         title=_clipped(title, TITLE_CHARACTERS_MAX),
-        scenes=lines[:SCENES_MAX],
+        scenes=lines,
         call_to_action=_clipped(call_to_action, SCENE_CHARACTERS_MAX),
         visual_direction=_clipped(visual_direction, DIRECTION_CHARACTERS_MAX),
     )
@@ -100,16 +102,14 @@ def video_prompt(script: Script) -> str:
 
 def _as_data(text: str) -> str:
     """Make one line that can neither close the delimiter nor pretend to be another field."""
-    return (
-        _SPACES.sub(" ", _CONTROL_CHARACTERS.sub(" ", text))
-        .replace("<", "‹")
-        .replace(">", "›")
-        .strip()
-    )
+    return " ".join(_WORDS.findall(text)).replace("<", "‹").replace(">", "›")
 
 
 def _clipped(text: str, characters_max: int) -> str:
-    flat = _SPACES.sub(" ", _CONTROL_CHARACTERS.sub(" ", text)).strip()
-    if len(flat) <= characters_max:
-        return flat
-    return flat[: characters_max - 1].rsplit(" ", 1)[0] + "…"
+    """Read no further than the limit: a writer that rambles must not hold up the other jobs."""
+    flat = ""
+    for word in _WORDS.finditer(text):
+        flat = f"{flat} {word[0]}" if flat else word[0]
+        if len(flat) > characters_max:
+            return flat[: characters_max - 1].rsplit(" ", 1)[0] + "…"
+    return flat
