@@ -1,11 +1,13 @@
 """The servers of the tests as containers, for `NEUROCARDS_TEST_BACKEND=containers`.
 
-They may be stopped, killed and started like the embedded ones, on a port that stays theirs.
+They may be stopped, killed and started like the embedded ones, on a port that stays theirs. The
+images are the official ones or the stand-ins of `tools/images`: both know what is asked here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -15,8 +17,8 @@ from testcontainers.core.container import DockerContainer
 
 from neurocards_sandbox.embedded.folders import free_port
 
-POSTGRES_IMAGE = "postgres:18-alpine"
-NATS_IMAGE = "nats:2.15-alpine"
+POSTGRES_IMAGE = os.environ.get("NEUROCARDS_TEST_POSTGRES_IMAGE", "postgres:18-alpine")
+NATS_IMAGE = os.environ.get("NEUROCARDS_TEST_NATS_IMAGE", "nats:2.15-alpine")
 READY_WITHIN_S = 60.0
 
 
@@ -25,7 +27,9 @@ class ContainerServer(ABC):
 
     def __init__(self, container: DockerContainer, inner_port: int) -> None:
         self.port = free_port()
-        self.container = container.with_bind_ports(inner_port, self.port)
+        # Only this machine is to reach it. The type knows of no address, Docker's client does.
+        container.ports[f"{inner_port}/tcp"] = ("127.0.0.1", self.port)  # type: ignore[assignment]
+        self.container = container
         self._created = False
 
     async def start(self) -> None:
@@ -59,8 +63,9 @@ class ContainerServer(ABC):
 class PostgresContainer(ContainerServer):
     def __init__(self, settings: Mapping[str, str]) -> None:
         container = DockerContainer(POSTGRES_IMAGE).with_env("POSTGRES_PASSWORD", "tests")
+        # Options only: the entry points put the program before them.
         arguments = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        super().__init__(container.with_command(f"postgres {arguments}"), 5432)
+        super().__init__(container.with_command(arguments), 5432)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres:tests@127.0.0.1:{self.port}/{database}"
@@ -76,7 +81,9 @@ class PostgresContainer(ContainerServer):
 
 class NatsContainer(ContainerServer):
     def __init__(self) -> None:
-        super().__init__(DockerContainer(NATS_IMAGE).with_command("-js -sd /data"), 4222)
+        container = DockerContainer(NATS_IMAGE).with_command("-js -sd /data")
+        # An image may name another user, who may not make the folder.
+        super().__init__(container.with_kwargs(user="0:0"), 4222)
 
     @property
     def url(self) -> str:
@@ -92,6 +99,7 @@ class NatsContainer(ContainerServer):
         return greeting.startswith(b"INFO")
 
     async def wipe(self) -> None:
-        self.container.get_wrapped_container().exec_run(["rm", "-rf", "/data/jetstream"])
-        await self.kill()
+        """Begin with an empty server: what it stored is in the container and goes with it."""
+        self.remove()
+        self._created = False
         await self.start()
