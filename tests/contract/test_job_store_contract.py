@@ -164,10 +164,10 @@ async def test_each_running_state_accepts_its_own_writes_and_no_others(
 async def test_renewing_prolongs_the_leases_that_hold_and_names_them(world: World):
     held = await brought_to(world, JobStatus.RENDERING)
     other = await brought_to(world, JobStatus.RENDERING, user_id=USER_ID + 1)
-    await world.pass_time(LEASE_S - 1)
+    await world.pass_time(LEASE_S / 2)
     fences = [(held.id, held.attempt), (other.id, other.attempt + 1), (new_job_id(), 1)]
     assert await world.jobs.renew_leases(fences, lease_s=LEASE_S) == {held.id}
-    await world.pass_time(2)
+    await world.pass_time(LEASE_S / 2 + 1)
     assert isinstance(await world.jobs.claim(held.id, worker="x", lease_s=1), HeldByAnother)
     assert isinstance(await world.jobs.claim(other.id, worker="x", lease_s=1), Claimed)
 

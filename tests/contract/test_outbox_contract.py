@@ -105,10 +105,10 @@ async def test_a_queued_job_that_nobody_claims_is_announced_again_and_then_left_
 
 async def test_a_retry_is_announced_when_it_is_due_and_once(world: World):
     job = await brought_to(world, JobStatus.SUBMITTING)
-    await world.jobs.postpone(job.fence, after_s=10, reason="retry")
-    await world.pass_time(9)
+    await world.jobs.postpone(job.fence, after_s=60, reason="retry")
+    await world.pass_time(30)
     assert await _enqueue(world) == 0
-    await world.pass_time(2)
+    await world.pass_time(31)
     assert await _enqueue(world) == 1
     assert await _enqueue(world) == 0
 
@@ -116,9 +116,10 @@ async def test_a_retry_is_announced_when_it_is_due_and_once(world: World):
 async def test_a_lost_lease_is_announced_at_once_and_once(world: World):
     job = await brought_to(world, JobStatus.RENDERING)
     await taken_messages(world)
-    await world.pass_time(LEASE_S - 1)
+    # PostgreSQL's clock goes on while a busy machine lets the test wait.
+    await world.pass_time(LEASE_S / 2)
     assert await _enqueue(world) == 0
-    await world.pass_time(2)
+    await world.pass_time(LEASE_S / 2 + 1)
     assert await _enqueue(world) == 1
     assert await _enqueue(world) == 0
     assert [message.job_id for message in await taken_messages(world)] == [job.id]

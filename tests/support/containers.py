@@ -11,6 +11,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 
 import asyncpg
 from testcontainers.core.container import DockerContainer
@@ -92,11 +93,17 @@ class NatsContainer(ContainerServer):
     async def is_ready(self) -> bool:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            greeting = await asyncio.wait_for(reader.readline(), timeout=2)
+        except OSError:
+            return False
+        # Docker takes connections before the server does, and hangs up.
+        try:
+            return (await asyncio.wait_for(reader.readline(), timeout=2)).startswith(b"INFO")
         except (OSError, TimeoutError):
             return False
-        writer.close()
-        return greeting.startswith(b"INFO")
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async def wipe(self) -> None:
         """Begin with an empty server: what it stored is in the container and goes with it."""
