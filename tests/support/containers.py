@@ -24,20 +24,22 @@ READY_WITHIN_S = 60.0
 
 
 class ContainerServer(ABC):
-    """A container on a port that stays the same over restarts."""
+    """A container on a port that stays the same over restarts.
 
-    def __init__(self, container: DockerContainer, inner_port: int) -> None:
-        self.port = free_port()
-        # Only this machine is to reach it. The type knows of no address, Docker's client does.
-        container.ports[f"{inner_port}/tcp"] = ("127.0.0.1", self.port)  # type: ignore[assignment]
+    It is in the network of the machine, on loopback: a port that Docker forwards takes connections
+    before the server does, so a server that is away would not look like one.
+    """
+
+    def __init__(self, container: DockerContainer, port: int) -> None:
+        self.port = port
         self.container = container
         self._created = False
 
     async def start(self) -> None:
         if self._created:
-            self.container.get_wrapped_container().start()
+            await asyncio.to_thread(self.container.get_wrapped_container().start)
         else:
-            self.container.start()
+            await asyncio.to_thread(self.container.start)
             self._created = True
         deadline = time.monotonic() + READY_WITHIN_S
         while not await self.is_ready():
@@ -48,10 +50,10 @@ class ContainerServer(ABC):
     async def is_ready(self) -> bool: ...
 
     async def stop(self) -> None:
-        self.container.get_wrapped_container().stop()
+        await asyncio.to_thread(self.container.get_wrapped_container().stop)
 
     async def kill(self) -> None:
-        self.container.get_wrapped_container().kill()
+        await asyncio.to_thread(self.container.get_wrapped_container().kill)
 
     async def restart(self) -> None:
         await self.stop()
@@ -63,10 +65,12 @@ class ContainerServer(ABC):
 
 class PostgresContainer(ContainerServer):
     def __init__(self, settings: Mapping[str, str]) -> None:
-        container = DockerContainer(POSTGRES_IMAGE).with_env("POSTGRES_PASSWORD", "tests")
+        port = free_port()
+        given = {**settings, "listen_addresses": "127.0.0.1", "port": port}
         # Options only: the entry points put the program before them.
-        arguments = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        super().__init__(container.with_command(arguments), 5432)
+        arguments = " ".join(f"-c {name}={value}" for name, value in given.items())
+        container = DockerContainer(POSTGRES_IMAGE, network_mode="host").with_command(arguments)
+        super().__init__(container.with_env("POSTGRES_PASSWORD", "tests"), port)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres:tests@127.0.0.1:{self.port}/{database}"
@@ -82,9 +86,10 @@ class PostgresContainer(ContainerServer):
 
 class NatsContainer(ContainerServer):
     def __init__(self) -> None:
-        container = DockerContainer(NATS_IMAGE).with_command("-js -sd /data")
+        port = free_port()
         # An image may name another user, who may not make the folder.
-        super().__init__(container.with_kwargs(user="0:0"), 4222)
+        container = DockerContainer(NATS_IMAGE, network_mode="host", user="0:0")
+        super().__init__(container.with_command(f"-a 127.0.0.1 -p {port} -js -sd /data"), port)
 
     @property
     def url(self) -> str:
@@ -95,7 +100,6 @@ class NatsContainer(ContainerServer):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
             return False
-        # Docker takes connections before the server does, and hangs up.
         try:
             return (await asyncio.wait_for(reader.readline(), timeout=2)).startswith(b"INFO")
         except (OSError, TimeoutError):
@@ -107,6 +111,6 @@ class NatsContainer(ContainerServer):
 
     async def wipe(self) -> None:
         """Begin with an empty server: what it stored is in the container and goes with it."""
-        self.remove()
+        await asyncio.to_thread(self.remove)
         self._created = False
         await self.start()

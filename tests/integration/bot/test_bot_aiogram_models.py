@@ -8,6 +8,7 @@ import sys
 
 MODELS = """
 import json
+import re
 from aiogram import methods, types
 from pydantic import BaseModel
 
@@ -22,7 +23,8 @@ COMPLETE = "print(json.dumps([name for name in models if models[name].__pydantic
 FIELDS = """
 for model in models.values():
     model.model_rebuild()
-print(json.dumps({name: repr(model.model_fields) for name, model in models.items()}))
+fields = {name: repr(model.model_fields) for name, model in models.items()}
+print(json.dumps({name: re.sub(" at 0x[0-9a-f]+", "", text) for name, text in fields.items()}))
 """
 
 
