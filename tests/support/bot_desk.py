@@ -9,7 +9,7 @@ from typing import Any
 from aiogram import Bot
 from aiogram.client.session.base import BaseSession
 from aiogram.exceptions import TelegramBadRequest
-from aiogram.methods import GetFile, Response, TelegramMethod
+from aiogram.methods import GetFile, TelegramMethod
 from aiogram.methods.base import TelegramType
 from aiogram.types import User as TelegramUser
 from prometheus_client import CollectorRegistry
@@ -28,7 +28,7 @@ from neurocards_bot.messages import LateEdits
 from neurocards_bot.metrics import BotMetrics
 from neurocards_bot.order_texts import OrderTexts
 from neurocards_bot.ordering import Ordering
-from neurocards_bot.outbound import make_bot
+from neurocards_bot.outbound import answer_model, make_bot
 from neurocards_bot.photo_texts import PhotoTexts
 from neurocards_bot.photos import PhotoIntake
 from neurocards_bot.processing import UpdateProcessor
@@ -74,7 +74,7 @@ class ScriptedTelegram(BaseSession):
             raise self.faults[name].pop(0)
         result = self._result(name, method)
         reply = {"ok": True, "result": result}
-        shape: Any = Response[method.__returning__]  # type: ignore[name-defined]
+        shape = answer_model(method.__returning__)
         answer: TelegramType = shape.model_validate(reply, context={"bot": bot}).result
         return answer
 

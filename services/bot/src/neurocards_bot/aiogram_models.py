@@ -23,7 +23,7 @@ _NAME = re.compile(r"\w+")
 def _import_without_building() -> Iterable[ModuleType]:
     rebuild = BaseModel.__dict__["model_rebuild"]
 
-    def leave_unbuilt(model: type[BaseModel], **options: Any) -> bool | None:
+    def leave_unbuilt(model: type[BaseModel], /, **options: Any) -> bool | None:
         if model.__module__.startswith("aiogram.types."):
             return None
         built: bool | None = rebuild.__get__(None, model)(**options)

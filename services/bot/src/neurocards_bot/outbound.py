@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
 
 import structlog
@@ -84,23 +85,23 @@ def _pause_s(method: str, error: TelegramAPIError) -> float | None:
     return None
 
 
-class Session(AiohttpSession):
-    """Keeps the models of answers.
+@cache
+def answer_model(returned: Any) -> Any:
+    """Give the model of an answer that carries `returned`, the same one each time.
 
     pydantic forgets a generic model that nobody holds; aiogram would build it anew for every
     answer, and that stops the loop for about 5 ms.
     """
+    return Response[returned]
 
-    def __init__(self, *, api: TelegramAPIServer, limit: int, timeout: float) -> None:
-        super().__init__(api=api, limit=limit, timeout=timeout)
-        self._answer_models: dict[Any, Any] = {}
+
+class Session(AiohttpSession):
+    """Keeps the models of answers."""
 
     def check_response(
         self, bot: Bot, method: TelegramMethod[TelegramType], status_code: int, content: str
     ) -> Response[TelegramType]:
-        returned: Any = method.__returning__
-        if returned not in self._answer_models:
-            self._answer_models[returned] = Response[returned]
+        answer_model(method.__returning__)
         return super().check_response(bot, method, status_code, content)
 
 
