@@ -16,6 +16,7 @@ import uvloop
 from neurocards.errors import ConfigurationError
 from neurocards.telemetry import logs
 from neurocards_bot import app
+from neurocards_bot.aiogram_on_demand import build_updates
 from neurocards_bot.settings import BotSettings, load
 
 log = structlog.get_logger(__name__)
@@ -27,6 +28,7 @@ def main() -> int:
     try:
         settings = load()
         logs.configure(settings.telemetry, secrets=settings.secrets)
+        build_updates()
         # A full collection over aiogram's objects takes 75-100 ms: take them out of its sight.
         gc.collect()
         gc.freeze()
