@@ -52,6 +52,10 @@ test-cluster: $(STAMP) ## Run the tests on a real Kubernetes (after cluster-tool
 cluster: $(STAMP) ## Start a Kubernetes with one real node on this machine (Linux, root, Go); prints its kubeconfig
 	@$(BIN)/python -m tools.cluster.node up
 
+.PHONY: cluster-images
+cluster-images: $(STAMP) ## Build the images and bring them to that node
+	@archives=$$($(BIN)/python -m tools.images.builder) || exit 1; $(BIN)/python -m tools.cluster.node load $$archives
+
 .PHONY: cluster-down
 cluster-down: $(STAMP) ## End that node and remove everything that it made
 	@$(BIN)/python -m tools.cluster.node down

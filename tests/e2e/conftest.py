@@ -44,9 +44,8 @@ def record(pytestconfig: pytest.Config) -> Record:
 @pytest.fixture(scope="session")
 def node(pytestconfig: pytest.Config, record: Record) -> Iterator[RealNode]:
     """A node with the images on it; what was not there before is gone afterwards."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     with real_node() as found:
-        bring_images(found, cache / "neurocards" / "e2e" / "archives")
+        bring_images(found)
         yield found
         if pytestconfig.getoption("--record"):
             record.write(_versions(found))

@@ -12,7 +12,7 @@ import pytest
 
 from e2e.conftest import Place, install
 from support.cluster_shop import E2E, ClusterShop, open_shop
-from support.e2e_images import NEXT_TAG, PROGRAMS
+from support.e2e_images import NEXT_TAG, UPGRADED
 from support.e2e_record import Record
 from support.releases import (
     BOT,
@@ -31,7 +31,7 @@ ANSWERED_WITHIN_S = 60.0
 TALKER = 5_000_001
 TITLE = "3. Upgrade, rollback and a second upgrade under load"
 NEXT: dict[str, Any] = {
-    "images": {name: {"tag": NEXT_TAG} for name in PROGRAMS},
+    "images": {name: {"tag": NEXT_TAG} for name in UPGRADED},
     "worker": {"concurrency": 6},
     "bot": {"podAnnotations": {"example.com/changed": "yes"}},
 }

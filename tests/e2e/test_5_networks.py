@@ -8,9 +8,9 @@ import os
 from typing import Any
 
 import pytest
+from tools.images.builder import TAG
 
 from e2e.conftest import Installed
-from support.e2e_images import TAG
 from support.e2e_record import Record
 from support.kubectl import Kubectl, KubectlError
 from support.real_node import RealNode
