@@ -75,8 +75,8 @@ class Builder:
 
 
 def find_builder() -> Builder:
-    """Take Docker where it answers, else buildah without a runtime of its own."""
-    program = "docker" if _docker_answers() else "buildah"
+    """Take what BUILDER names, else Docker where it answers, else buildah without a runtime."""
+    program = os.environ.get("BUILDER") or ("docker" if _docker_answers() else "buildah")
     extra = {"BUILDER": program, "TAG": TAG, "STAND_INS": "1"}
     if program == "buildah":
         extra |= {"BUILDAH_ISOLATION": "chroot", "NETWORK": "host"}
