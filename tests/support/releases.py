@@ -23,8 +23,8 @@ SMALL: dict[str, Any] = {
             "replicas": {"min": 1, "base": 1, "max": 6},
             "queue": {
                 "levels": [
-                    {"queuedAbove": 5, "replicas": 3},
-                    {"queuedAbove": 30, "replicas": 6},
+                    {"queuedAbove": 3, "replicas": 3},
+                    {"queuedAbove": 10, "replicas": 6},
                 ]
             },
             "behavior": {"scaleDown": {"hold": "15s"}},

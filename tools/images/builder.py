@@ -77,7 +77,8 @@ class Builder:
 def find_builder() -> Builder:
     """Take what BUILDER names, else Docker where it answers, else buildah without a runtime."""
     program = os.environ.get("BUILDER") or ("docker" if _docker_answers() else "buildah")
-    extra = {"BUILDER": program, "TAG": TAG, "STAND_INS": "1"}
+    # A label that stays: another commit with the same sources is the same image.
+    extra = {"BUILDER": program, "TAG": TAG, "STAND_INS": "1", "REVISION": "local"}
     if program == "buildah":
         extra |= {"BUILDAH_ISOLATION": "chroot", "NETWORK": "host"}
     return Builder(program, {**os.environ, **extra})

@@ -25,20 +25,20 @@ def import_aiogram() -> None:
     names: dict[str, Any] = {}
     original = BaseModel.__dict__["model_rebuild"]
 
-    def build(cls: type[BaseModel], **how: Any) -> bool | None:
+    def build(cls: type[BaseModel], /, **how: Any) -> bool | None:
         # Two frames more lie between the model and whoever asks for it.
         depth = how.pop("_parent_namespace_depth", 2) + 2
         answer: bool | None = original.__func__(cls, _parent_namespace_depth=depth, **how)
         return answer
 
-    def keep_names(cls: type[BaseModel], **how: Any) -> bool | None:
+    def keep_names(cls: type[BaseModel], /, **how: Any) -> bool | None:
         given: Mapping[str, Any] | None = how.get("_types_namespace")
         if given is None or not cls.__module__.startswith(f"{_PACKAGE}.types"):
             return build(cls, **how)
         names.update(given)
         return None
 
-    def build_with_names(cls: type[BaseModel], **how: Any) -> bool | None:
+    def build_with_names(cls: type[BaseModel], /, **how: Any) -> bool | None:
         return build(cls, **{"_types_namespace": names, **how})
 
     rebuild = "model_rebuild"
