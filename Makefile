@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-19s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-19s %s\n", $$1, $$2}'
 
 # A new pin or a new member makes the environment again; nothing else does.
 $(STAMP): requirements/bootstrap.txt requirements/dev.txt pyproject.toml $(MEMBERS:%=%/pyproject.toml)
@@ -41,7 +41,7 @@ demo: $(STAMP) ## Run the whole product on this machine: http://localhost:8080
 .PHONY: test
 test: $(STAMP) ## Run every test but those on a cluster: unit, contract, integration, acceptance
 	$(BIN)/pytest tests/unit -q -n 2
-	$(BIN)/pytest tests --ignore=tests/unit --ignore=tests/cluster --ignore=tests/chart -q -n 2 --dist loadgroup
+	$(BIN)/pytest tests --ignore=tests/unit --ignore=tests/cluster --ignore=tests/chart --ignore=tests/e2e -q -n 2 --dist loadgroup
 
 .PHONY: cluster-tools
 cluster-tools: $(STAMP) ## Build a Kubernetes control plane from source for test-cluster (needs Go)
@@ -51,6 +51,23 @@ cluster-tools: $(STAMP) ## Build a Kubernetes control plane from source for test
 test-cluster: $(STAMP) ## Run the tests on a real Kubernetes (after cluster-tools, or with a kubeconfig)
 	@tools=$$(tools/chart/build.sh) || exit 1; \
 	NEUROCARDS_CHART_TOOLS=$$tools $(BIN)/pytest tests/cluster -q
+
+.PHONY: cluster
+cluster: $(STAMP) ## Start a Kubernetes with one real node on this machine (Linux, root, Go); prints its kubeconfig
+	@$(BIN)/python -m tools.cluster.node up
+
+.PHONY: cluster-images
+cluster-images: $(STAMP) ## Build the images and bring them to that node
+	@archives=$$($(BIN)/python -m tools.images.builder) || exit 1; $(BIN)/python -m tools.cluster.node load $$archives
+
+.PHONY: cluster-down
+cluster-down: $(STAMP) ## End that node and remove everything that it made
+	@$(BIN)/python -m tools.cluster.node down
+
+.PHONY: e2e
+e2e: $(STAMP) ## Build the images, install the chart on a real node, and run the scenarios; ARGS=--record
+	@tools=$$(tools/chart/build.sh) || exit 1; \
+	NEUROCARDS_CHART_TOOLS=$$tools $(BIN)/pytest tests/e2e -q -p no:cacheprovider $(ARGS)
 
 # The tests that are about the domain: what only others happen to run is not shown by them.
 DOMAIN_TESTS = tests/properties $(wildcard $(foreach topic,cron domain forecast scaling schedule staffing,tests/unit/test_$(topic)*.py))

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
@@ -19,43 +16,14 @@ from tools.cluster.api import KubernetesApi
 from cluster.conftest import CRD_API, CRD_FILE, CRD_KIND, Cluster
 from neurocards_operator.definition import NAME, apply
 from support.chart import DEMO, EXTERNAL, FOLDER, merged
+from support.helm import Helm
 
 APPS, DEPLOYMENT, WORKER = "apps/v1", "Deployment", "neurocards-worker"
-WITHIN_S = 180
 NO_VOLUMES = {
     "database": {"demo": {"persistence": {"enabled": False}}},
     "nats": {"demo": {"persistence": {"enabled": False}}},
     "networkPolicy": {"enabled": True},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Helm:
-    program: Path
-    kubeconfig: Path
-    namespace: str
-    folder: Path
-
-    async def run(self, verb: str, *arguments: str) -> str:
-        command = [str(self.program), verb, "neurocards", *arguments]
-        command += ["--namespace", self.namespace, "--kubeconfig", str(self.kubeconfig)]
-        environment = {"PATH": os.defpath, "HOME": str(self.folder)}
-        done = await asyncio.to_thread(
-            subprocess.run,
-            command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=WITHIN_S,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    async def release(self, verb: str, *layers: dict[str, Any]) -> str:
-        values = self.folder / "values.yaml"
-        values.write_text(yaml.safe_dump(merged(*layers)))
-        return await self.run(verb, str(FOLDER), "--values", str(values), "--timeout", "120s")
 
 
 @pytest.fixture(params=["helm3", "helm4"])

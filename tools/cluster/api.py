@@ -21,10 +21,20 @@ _MERGE = "application/merge-patch+json"
 _PLURALS = {
     "CustomResourceDefinition": "customresourcedefinitions",
     "HorizontalPodAutoscaler": "horizontalpodautoscalers",
+    "NetworkPolicy": "networkpolicies",
     "NeurocardsScaling": "neurocardsscalings",
+    "StorageClass": "storageclasses",
 }
 _CLUSTER_WIDE = frozenset(
-    {"Namespace", "Node", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
+    {
+        "Namespace",
+        "Node",
+        "CustomResourceDefinition",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "PersistentVolume",
+        "StorageClass",
+    }
 )
 
 
@@ -112,8 +122,18 @@ class KubernetesApi:
         body = json.dumps(tree)
         return _tree(await self._http.patch(path, content=body, headers=headers, params=query))
 
-    async def delete(self, api: str, kind: str, name: str, *, namespace: str | None = None) -> None:
-        _tree(await self._http.delete(f"{_path(api, kind, namespace)}/{name}"))
+    async def delete(
+        self,
+        api: str,
+        kind: str,
+        name: str,
+        *,
+        namespace: str | None = None,
+        grace_s: int | None = None,
+    ) -> None:
+        """Delete an object; `grace_s` instead of the time that a pod itself asks for."""
+        query = {} if grace_s is None else {"gracePeriodSeconds": str(grace_s)}
+        _tree(await self._http.delete(f"{_path(api, kind, namespace)}/{name}", params=query))
 
     async def watch(
         self, api: str, kind: str, *, namespace: str | None = None, **query: str

