@@ -220,3 +220,15 @@ def test_who_asks_again_when_he_was_told_to_is_let_through(left: float, priority
     if wait_s := decision.waits_s[0]:
         assert allowed(wishes, decision.changed, now_s=NOW + wait_s - 1e-3) == [False]
         assert allowed(wishes, decision.changed, now_s=NOW + wait_s + 1e-6) == [True]
+
+
+def test_limits_that_are_scaled_let_as_many_times_more_pass():
+    """The profile `fast` lives in shortened time: burst and flow of every bucket grow together."""
+    scaled = LIMITS.scaled(20)
+    for before, after in (
+        (LIMITS.bot, scaled.bot),
+        (LIMITS.chat, scaled.chat),
+        (LIMITS.group, scaled.group),
+    ):
+        assert after.burst == pytest.approx(20 * before.burst)
+        assert after.refill_s == pytest.approx(before.refill_s / 20)
