@@ -173,7 +173,7 @@ async def drain(pool: Pool, settings: Settings) -> dict[str, Any]:
             for name, values in _steps(job_id):
                 if not await pool.fetchval(_job_statement(name), job_id, attempt, *values):
                     raise RuntimeError(f"{name} changed no row")
-            await pool.fetchval(_job_statement("mark_told"), job_id, attempt)
+            await pool.fetchval(_job_statement("mark_told"), job_id, attempt, True)
             await message.ack_sync(timeout=10)
 
     began = time.perf_counter()
