@@ -28,7 +28,7 @@ from support.kubectl import Kubectl
 from support.product_photo import product_photo
 from support.statements import load
 
-AT_ONCE = 12
+AT_ONCE = 6
 LOOK_S = 0.5
 AGAIN_S = 1.0
 REST_S = 120.0

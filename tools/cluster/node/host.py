@@ -37,6 +37,8 @@ PACKAGES = {
 CNI_PACKAGE = "containernetworking-plugins"
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _FORWARD_CHAIN = "NEUROCARDS-FORWARD"
+_FILTERS = ("iptables", "ip6tables")
+_KUBERNETES_CHAIN = "KUBE-"
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -74,8 +76,8 @@ def _missing_packages() -> list[str]:
 
 def require_free() -> None:
     """NodeError where another Kubernetes, or a network that ours would hide, is there already."""
-    if run("iptables", "-w", "-t", "nat", "-S", "KUBE-SERVICES", check=False):
-        raise NodeError("another kube-proxy works on this machine (chain KUBE-SERVICES)")
+    if any(_KUBERNETES_CHAIN in run(f"{program}-save", check=False) for program in _FILTERS):
+        raise NodeError(f"another Kubernetes works on this machine (chains {_KUBERNETES_CHAIN}…)")
     for route in json.loads(run("ip", "-4", "-json", "route")):
         if route["dst"] == "default" or route.get("dev") == BRIDGE:
             continue
@@ -109,11 +111,30 @@ def remove_network(layout: Layout) -> None:
     run("iptables", "-w", "-F", _FORWARD_CHAIN, check=False)
     run("iptables", "-w", "-X", _FORWARD_CHAIN, check=False)
     _remove_pod_rules()
+    for program in _FILTERS:
+        _remove_kubernetes_chains(program)
     run("ip", "link", "delete", BRIDGE, check=False)
     before = layout.folder / "forwarding"
     if before.exists():
         _FORWARDING.write_text(before.read_text())
         before.unlink()
+
+
+def _remove_kubernetes_chains(program: str) -> None:
+    """Remove what kubelet and kube-proxy leave: `require_free` saw that nobody else had any."""
+    table, chains, jumps = "", [], []
+    for line in run(f"{program}-save", check=False).splitlines():
+        if line.startswith("*"):
+            table = line.removeprefix("*")
+        elif line.startswith(f":{_KUBERNETES_CHAIN}"):
+            chains.append((table, line.split()[0].removeprefix(":")))
+        elif line.startswith("-A ") and f"-j {_KUBERNETES_CHAIN}" in line:
+            jumps.append((table, line))
+    for at, line in jumps:
+        _delete_rule(line, table=at, program=program)
+    for verb in ("-F", "-X"):
+        for at, chain in chains:
+            run(program, "-w", "-t", at, verb, chain, check=False)
 
 
 def _remove_pod_rules() -> None:
@@ -131,10 +152,10 @@ def _remove_pod_rules() -> None:
         run("iptables", "-w", "-t", "nat", "-X", chain, check=False)
 
 
-def _delete_rule(line: str) -> None:
+def _delete_rule(line: str, *, table: str = "nat", program: str = "iptables") -> None:
     """Feed the rule back to the program that knows how its words are quoted."""
-    text = f"*nat\n-D {line.removeprefix('-A ')}\nCOMMIT\n"
-    run("iptables-restore", "-w", "--noflush", standard_input=text, check=False)
+    text = f"*{table}\n-D {line.removeprefix('-A ')}\nCOMMIT\n"
+    run(f"{program}-restore", "-w", "--noflush", standard_input=text, check=False)
 
 
 def _answer(command: Sequence[str], standard_input: str | None) -> subprocess.CompletedProcess[str]:
