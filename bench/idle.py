@@ -16,7 +16,7 @@ from bench.stage import Stage, cpu_shares
 
 NAMES = ("bot", "worker")
 CONCURRENCY = 20
-IMPORTS = {"bot": "neurocards_bot.app", "worker": "neurocards_worker.app"}
+IMPORTS = {"bot": "neurocards_bot.__main__", "worker": "neurocards_worker.__main__"}
 MIB = 1024 * 1024
 
 

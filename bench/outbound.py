@@ -164,7 +164,7 @@ def _figures(samples: _Samples, effort: Effort) -> tuple[Figure, ...]:
             title=f"Delivery delay with {effort.outbound_jobs} jobs in flight, median",
             unit="s",
             values=tuple(samples.p50_s),
-            how=f"{how}; {samples.deliveries} videos",
+            how=f"{how}; {sum(samples.deliveries)} videos in all",
         ),
         Figure(
             name="outbound.delivery_p95_s",

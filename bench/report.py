@@ -60,11 +60,9 @@ def _write(page: Path, section: str) -> None:
 
 
 def _section(reports: Sequence[Report]) -> Iterator[str]:
-    for report in reports:
-        runs = report["runs"]
-        yield circumstances(report) + (f"; medians of {runs} runs." if runs > 1 else "; one run.")
-        yield ""
-        yield used_versions(report)
+    # Parts that were measured one after another have these in common, as a rule.
+    for line in dict.fromkeys(line for report in reports for line in _around(report)):
+        yield line
         yield ""
     figures = {figure["name"]: figure for report in reports for figure in report["figures"]}
     yield from table(list(figures.values()))
@@ -74,6 +72,12 @@ def _section(reports: Sequence[Report]) -> Iterator[str]:
     for check in failed:
         yield f"- failed: {check['name']} ({check['detail']})"
     yield ""
+
+
+def _around(report: Report) -> Iterator[str]:
+    runs = report["runs"]
+    yield circumstances(report) + (f"; medians of {runs} runs." if runs > 1 else "; one run.")
+    yield used_versions(report)
 
 
 def circumstances(report: Report) -> str:

@@ -327,6 +327,6 @@ async def server_versions(folder: Path) -> dict[str, str]:
     async with Stage(folder) as stage:
         postgres = await stage.pool.fetchval(statement("server_version"))
         connection = await stage.connect_nats()
-        nats_version = str(connection.connected_server_version)
+        nats = connection.connected_server_version
         await connection.close()
-    return {"postgresql": str(postgres), "nats-server": nats_version}
+    return {"postgresql": str(postgres), "nats-server": f"{nats.major}.{nats.minor}.{nats.patch}"}

@@ -24,20 +24,26 @@ from neurocards.telemetry.metrics import CommonMetrics
 from neurocards.testing.world import accepted, claimed, taken_messages
 from neurocards_bot.outbox_metrics import OutboxMetrics
 from neurocards_bot.relay import Relay
-from neurocards_worker.key_gate import KeyGate, KeyWindow
+from neurocards_worker.key_gate import KeyGate, KeyWindow, Turn
 from neurocards_worker.moments import SystemMoments
 from support.postgres_world import PostgresWorld
 
 BOUND_S = 20.0
 """Ten times what it may take."""
 KEYS = parse_keys({"KIE_API_KEY": "one,two"})
-WINDOW = KeyWindow(20, 10.0)
+WINDOW = KeyWindow(20, 10.0, margin_s=1.0)
 
 
 def _gate(database: Database, *keys: ProviderKey) -> KeyGate:
     return KeyGate(
         PostgresKeyStore(database), keys, window=WINDOW, wait_s_max=1.0, moments=SystemMoments()
     )
+
+
+async def _taken(gate: KeyGate) -> ProviderKey:
+    turn = await gate.take()
+    assert isinstance(turn, Turn), turn
+    return turn.key
 
 
 @pytest.fixture
@@ -86,7 +92,7 @@ async def test_an_unblocked_key_is_usable_for_every_worker_and_the_parked_job_co
     job_id = await _parked(world, gates[1])
     assert [type(await gate.take()) for gate in gates] == [Snooze] * 3
     await Operations(database, actor="tests").unblock_keys(None)
-    assert [await gate.take() for gate in gates] == [KEYS[0]] * 3
+    assert [await _taken(gate) for gate in gates] == [KEYS[0]] * 3
     assert await asyncio.wait_for(arrived.get(), BOUND_S) == job_id
     assert (await claimed(world, job_id)).tries == 0
 
@@ -105,4 +111,4 @@ async def test_a_worker_that_starts_with_a_new_key_wakes_the_parked_job(
     job_id = await _parked(world, old)
     await new.register()
     assert await asyncio.wait_for(arrived.get(), BOUND_S) == job_id
-    assert await new.take() == KEYS[1]
+    assert await _taken(new) == KEYS[1]

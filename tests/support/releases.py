@@ -11,7 +11,7 @@ from support.kubectl import Kubectl
 SMALL: dict[str, Any] = {
     "demo": {
         "enabled": True,
-        "timeFactor": 20,
+        "timeFactor": 10,
         "cachedRenders": True,
         "heightMax": 240,
         "welcomeCredits": 20,
@@ -19,26 +19,18 @@ SMALL: dict[str, Any] = {
     "worker": {
         "concurrency": 5,
         "resources": {"requests": {"cpu": "20m", "memory": "128Mi"}},
-        # Below the 20 of the simulator: an order counts when its key is taken and arrives after its
-        # photo, so 20 of ours can be 21 of the provider's, and that blocks the key for an hour.
-        "kie": {"createsPerWindow": 14},
     },
     "bot": {"resources": {"requests": {"cpu": "20m", "memory": "128Mi"}}},
     "scaling": {
         "spec": {
             "replicas": {"min": 1, "base": 1, "max": 6},
-            "queue": {
-                "levels": [
-                    {"queuedAbove": 3, "replicas": 3},
-                    {"queuedAbove": 10, "replicas": 6},
-                ]
-            },
+            "slo": {"percentile": 95, "wait": "5s"},
             "behavior": {"scaleDown": {"hold": "15s"}},
             "evaluation": {"interval": "5s"},
         }
     },
 }
-"""A demo that fits two processors: renders of 15 s, made once, and pods of 5 jobs."""
+"""A demo that fits two processors: renders of 30 s, made once, and at most six pods of 5 jobs."""
 WORKER, BOT, OPERATOR = "neurocards-worker", "neurocards-bot", "neurocards-operator"
 _LOOK_S = 1.0
 

@@ -6,16 +6,19 @@ Time is made up, the limits are the real ones: those of the simulated account, 2
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
 from neurocards.testing.clock import FakeClock
 from neurocards.testing.world import MemoryWorld
 from neurocards_sandbox.kie.accounts import CREATES_PER_WINDOW, AccountLimits, Accounts
 from neurocards_sandbox.kie.envelopes import RefusedError
-from neurocards_worker.key_gate import KeyGate, KeyWindow
+from neurocards_worker.key_gate import KeyGate, KeyWindow, Turn
 from neurocards_worker.settings import VideoModel
 from support.worker_bench import WorkerBench
 
@@ -33,12 +36,14 @@ async def refused(delays_s: Sequence[float], *, window_s: float) -> int:
     """Order as fast as the gate allows, each order late by its delay; count the refusals."""
     clock = FakeClock()
     world = MemoryWorld(clock)
-    window = KeyWindow(CREATES_PER_WINDOW, window_s)
+    window = KeyWindow(CREATES_PER_WINDOW, window_s, VIDEO.kie_window_margin_s)
     gate = KeyGate(world.keys, KEYS, window=window, wait_s_max=60.0, moments=clock)
     await gate.register()
     arrivals = []
     for delay_s in delays_s:
-        assert await gate.take() == KEYS[0]
+        turn = await gate.take()
+        assert isinstance(turn, Turn)
+        assert turn.key == KEYS[0]
         arrivals.append(clock.monotonic() + delay_s)
     limits = AccountLimits(CREATES_PER_WINDOW, running_max=None, credits_error_code=402)
     accounts = Accounts(limits, credits_at_start=1e9)
@@ -68,4 +73,46 @@ async def test_without_a_margin_the_network_makes_one_too_many():
 
 
 def test_the_worker_keeps_the_margin(bench: WorkerBench):
-    assert bench.assembly.gate._window == KeyWindow(20, 10.5)
+    assert bench.assembly.gate._window == KeyWindow(20, 10.5, 0.5)
+
+
+async def test_an_order_that_cannot_leave_in_its_turn_takes_another_one(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    """It would arrive among the orders of the next window, and one too many rests the key."""
+    store = bench.world.jobs.start_submitting
+
+    async def slowly(*arguments: Any, **options: Any) -> bool:
+        stored = await store(*arguments, **options)
+        bench.clock.advance(0.6)
+        return stored
+
+    monkeypatch.setattr(bench.world.jobs, "start_submitting", slowly)
+
+    record = await bench.carry(await bench.accept())
+
+    assert record.status is JobStatus.DONE
+    assert record.submissions == len(bench.provider.created) == 1
+    assert [len(takes) for takes in bench.world.database.takes.values()] == [2]
+
+
+async def test_a_worker_that_misses_turn_after_turn_lets_the_job_rest_and_keeps_no_count(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    take = bench.world.keys.take
+
+    async def slowly(*arguments: Any, **options: Any) -> Any:
+        answer = await take(*arguments, **options)
+        bench.clock.advance(0.6)
+        return answer
+
+    monkeypatch.setattr(bench.world.keys, "take", slowly)
+    job_id = await bench.accept()
+
+    record = await bench.carry(job_id)
+
+    assert record.status is JobStatus.QUEUED
+    assert record.postponed_reason == "turn_missed"
+    assert (record.tries, record.submissions, bench.provider.created) == (0, 0, [])
+    monkeypatch.undo()
+    assert (await bench.carry_to_end(job_id)).status is JobStatus.DONE

@@ -108,7 +108,9 @@ class Assembly:
         self.gate = KeyGate(
             outside.keys,
             settings.keys,
-            window=KeyWindow(video.kie_creates_per_window, video.kie_window_kept_s),
+            window=KeyWindow(
+                video.kie_creates_per_window, video.kie_window_kept_s, video.kie_window_margin_s
+            ),
             wait_s_max=timings.key_wait_s,
             scale=timings.retry_scale,
             moments=moments,

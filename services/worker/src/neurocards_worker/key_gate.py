@@ -34,10 +34,23 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KeyWindow:
-    """Orders that one account may give: `limit` within `window_s`."""
+    """Orders that one account may give: `limit` within `window_s`.
+
+    An order that leaves more than `margin_s` after its key was taken could reach the provider
+    together with those of the next window.
+    """
 
     limit: int
     window_s: float
+    margin_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A key for one order, which leaves before `leaves_by` of the monotonic clock or not at all."""
+
+    key: ProviderKey
+    leaves_by: float
 
 
 class KeyGate:
@@ -85,7 +98,7 @@ class KeyGate:
         except StoreUnavailableError as error:
             log.warning("key.not_blocked", reason=str(error))
 
-    async def take(self) -> ProviderKey | Snooze:
+    async def take(self) -> Turn | Snooze:
         """Take a key for one order, or tell when to come back."""
         try:
             return await self._taken()
@@ -104,16 +117,20 @@ class KeyGate:
             return self._parked(answer.until)
         return self._keys[answer.fingerprint]
 
-    async def _taken(self) -> ProviderKey | Snooze:
+    def is_late(self, turn: Turn) -> bool:
+        return self._moments.monotonic() > turn.leaves_by
+
+    async def _taken(self) -> Turn | Snooze:
         until = self._moments.monotonic() + self._wait_s_max
         async with self._turn:
             while True:
+                asked_at = self._moments.monotonic()
                 answer = await self._store.take(
                     tuple(self._keys), window_s=self._window.window_s, limit=self._window.limit
                 )
                 match answer:
                     case KeyTaken(fingerprint):
-                        return self._keys[fingerprint]
+                        return Turn(self._keys[fingerprint], asked_at + self._window.margin_s)
                     case AllBlocked(blocked_until):
                         return self._parked(blocked_until)
                     case WindowFull(wait_ms):

@@ -78,8 +78,9 @@ class VideoModel(Concern):
     """Orders that one account may give within `kie_window_s`."""
     kie_window_s: float = Field(10.0, gt=0)
     """Length of that window."""
-    kie_window_margin_s: float = Field(0.5, ge=0)
-    """Kept beside it: orders that left us a window apart may reach the provider closer together."""
+    kie_window_margin_s: float = Field(0.5, ge=0.1)
+    """Kept beside it: orders that left us a window apart may reach the provider closer together.
+    An order that cannot leave within it takes another turn."""
 
     @property
     def kie_window_kept_s(self) -> float:

@@ -26,7 +26,7 @@ from neurocards.errors import OutcomeUnknownError, PhotoUnusableError, ProviderE
 from neurocards.ports.jobs import JobStore
 from neurocards.ports.providers import VideoProvider
 from neurocards.ports.queue import Hints
-from neurocards_worker.key_gate import ALL_BLOCKED_REASON, KeyGate
+from neurocards_worker.key_gate import ALL_BLOCKED_REASON, KeyGate, Turn
 from neurocards_worker.logged_words import logged_bug, logged_words
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
@@ -39,6 +39,11 @@ from neurocards_worker.verdicts import own_failure, photo_failure
 
 UNAUTHORIZED_CODE = "401"
 """Of the envelope: a 403 of the firewall before it says nothing about the key."""
+
+TURNS_MISSED_MAX = 3
+"""A machine that is as slow as that should not spend the turns of the others."""
+TURN_MISSED_REST_S = 10.0
+TURN_MISSED_REASON = "turn_missed"
 
 log = structlog.get_logger(__name__)
 
@@ -134,11 +139,11 @@ class SubmitStep:
             return GiveUp(deadline_passed(run.job))
         if order.image_url is None:
             return await self._upload(run, order)
-        key = await self._gate.take()
-        if isinstance(key, Snooze):
-            return _without_key(order, key)
+        turn = await self._gate.take()
+        if isinstance(turn, Snooze):
+            return _without_key(order, turn)
         async with run.uninterrupted:
-            return await self._create(run, order, key, order.image_url)
+            return await self._create(run, order, turn, order.image_url)
 
     async def _upload(self, run: Run, order: _Order) -> Outcome | None:
         """Bring the photo to the provider, which counts no upload, before a key is taken.
@@ -159,13 +164,14 @@ class SubmitStep:
             return await self._refused(run, order, key, error)
         return None
 
-    async def _create(
-        self, run: Run, order: _Order, key: ProviderKey, image_url: str
-    ) -> Outcome | None:
+    async def _create(self, run: Run, order: _Order, turn: Turn, image_url: str) -> Outcome | None:
         if not order.counted:
             if not await self._counted(run):
                 return Lost()
             order.counted = True
+        if self._gate.is_late(turn):
+            return _missed(run, order)
+        key = turn.key
         order.refused = False
         try:
             task_id = await self._provider.create(
@@ -258,7 +264,8 @@ class _Order:
     counted: bool = False
     """The order that comes next, or that was refused last, stands in the counter."""
     refused: bool = False
-    """The counted order was refused without doubt, so its count can be taken back."""
+    """The counted order was refused without doubt or never left: its count can be taken back."""
+    turns_missed: int = 0
     image_url: str | None = None
     refusal: ClassifiedFailure | None = None
     """Set by a key that the provider does not know: waiting would not help without another."""
@@ -272,6 +279,16 @@ def _without_key(order: _Order, snooze: Snooze) -> Outcome:
     if order.refusal is not None and snooze.reason == ALL_BLOCKED_REASON:
         return GiveUp(order.refusal)
     return replace(snooze, new_task=order.refused)
+
+
+def _missed(run: Run, order: _Order) -> Outcome | None:
+    """Take another turn: an order that left now could be one too many, which rests the key."""
+    order.refused = True
+    order.turns_missed += 1
+    log.warning("submit.turn_missed", job_id=str(run.job.id), times=order.turns_missed)
+    if order.turns_missed < TURNS_MISSED_MAX:
+        return None
+    return Snooze(TURN_MISSED_REST_S, TURN_MISSED_REASON, new_task=True)
 
 
 def _has_task(run: Run) -> bool:
