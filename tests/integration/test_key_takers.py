@@ -57,7 +57,7 @@ async def test_takers_of_different_accounts_do_not_wait_for_each_other(
     keys = parse_keys({"KIE_API_KEY": "one,another"})
     store = PostgresKeyStore(database)
     await store.register(keys)
-    take = product("keys")["take_key"].sql
+    take = product("keys")["take_free_key"].sql
     fingerprints = [key.fingerprint for key in keys]
     async with pool.acquire() as first, first.transaction():
         one = await first.fetchval(take, fingerprints, WINDOW_S, LIMIT)

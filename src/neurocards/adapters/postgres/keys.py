@@ -38,9 +38,12 @@ class PostgresKeyStore:
     async def take(
         self, fingerprints: Collection[str], *, window_s: float, limit: int
     ) -> KeyAnswer:
-        row = await self._database.row(
-            self._statements["take_key"], list(fingerprints), window_s, limit
-        )
+        arguments = (list(fingerprints), window_s, limit)
+        # Two statements, each a transaction of its own: see the first one's function.
+        free = await self._database.row(self._statements["take_free_key"], *arguments)
+        if free is not None and free["fingerprint"] is not None:
+            return KeyTaken(free["fingerprint"])
+        row = await self._database.row(self._statements["take_key"], *arguments)
         if row is None:
             return AllBlocked(until=None)
         if row["fingerprint"] is not None:

@@ -6,6 +6,9 @@ SELECT register_provider_keys($1, $2);
 -- name: wake_parked_jobs
 SELECT wake_parked_jobs($1, $2);
 
+-- name: take_free_key
+SELECT take_free_provider_key($1, make_interval(secs => $2), $3) AS fingerprint;
+
 -- name: take_key
 SELECT fingerprint, wait_ms, nullif(blocked_until, 'infinity') AS blocked_until
 FROM take_provider_key($1, make_interval(secs => $2), $3);
