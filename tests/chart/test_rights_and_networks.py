@@ -58,8 +58,9 @@ def test_what_is_not_named_neither_comes_in_nor_goes_out(chart: Chart) -> None:
 
 def test_every_pod_has_a_policy_of_its_own(chart: Chart) -> None:
     """A forgotten one could not do its work, or the policies would be switched off for it."""
+    canary = {"worker": {"canary": {"enabled": True}}, "database": {"maxConnections": 200}}
     for values in (DEMO, EXTERNAL):
-        rendered = chart.render(values, POLICIES, {"worker": {"canary": {"enabled": True}}})
+        rendered = chart.render(values, POLICIES, canary)
         covered = set()
         for one in rendered.kind("NetworkPolicy"):
             for expression in one["spec"]["podSelector"].get("matchExpressions", []):
