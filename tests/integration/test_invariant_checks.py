@@ -85,7 +85,7 @@ def _operation(number: int, status: JobStatus, **changes: object) -> Operation:
     base = Operation(
         number=number,
         observed_at=datetime(2026, 1, 1, tzinfo=UTC),
-        backend=1,
+        backend="1",
         application=history.WORKER_APPLICATION,
         job_id=JOB,
         attempt=0,
@@ -100,13 +100,13 @@ def _operation(number: int, status: JobStatus, **changes: object) -> Operation:
 
 _NEW = _operation(1, JobStatus.QUEUED)
 _CLAIMED = _operation(2, JobStatus.SCRIPTING, attempt=1, leased_by="a")
-_STOLEN = _operation(3, JobStatus.SCRIPTING, attempt=2, leased_by="b", backend=2)
+_STOLEN = _operation(3, JobStatus.SCRIPTING, attempt=2, leased_by="b", backend="2")
 _RENDERING = _operation(3, JobStatus.RENDERING, attempt=1, provider_task_id="t")
 
 IMPOSSIBLE = {
     "a zombie writes": (
         "I8",
-        [_NEW, _CLAIMED, _STOLEN, replace(_STOLEN, status=JobStatus.SUBMITTING, backend=1)],
+        [_NEW, _CLAIMED, _STOLEN, replace(_STOLEN, status=JobStatus.SUBMITTING, backend="1")],
     ),
     "an attempt falls back": ("I8", [_NEW, _CLAIMED, _STOLEN, _CLAIMED]),
     "an attempt is skipped": ("I8", [_NEW, replace(_CLAIMED, attempt=2)]),

@@ -27,11 +27,14 @@ _ENDED = frozenset({JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED})
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A change of a job as it was stored. `backend`: the database's process that made it."""
+    """A change of a job as it was stored.
+
+    `backend`: the database's process that made it, and since when it runs.
+    """
 
     number: int
     observed_at: datetime
-    backend: int
+    backend: str
     application: str
     job_id: UUID
     attempt: int
@@ -71,9 +74,9 @@ def check(log: Sequence[Operation]) -> list[Breach]:
     ]
 
 
-def _holders(log: Sequence[Operation]) -> Mapping[int, str]:
+def _holders(log: Sequence[Operation]) -> Mapping[str, str]:
     """Tell which worker each backend belongs to: the one that it has claimed jobs for."""
-    holders: dict[int, str] = {}
+    holders: dict[str, str] = {}
     attempts: dict[UUID, int] = {}
     for operation in log:
         is_claim = operation.attempt > attempts.get(operation.job_id, 0)
@@ -83,7 +86,7 @@ def _holders(log: Sequence[Operation]) -> Mapping[int, str]:
     return holders
 
 
-def _faults(story: Sequence[Operation], holders: Mapping[int, str]) -> Iterable[tuple[str, str]]:
+def _faults(story: Sequence[Operation], holders: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     first = story[0]
     if (first.status, first.attempt) != (JobStatus.QUEUED, 0):
         yield "I2", f"it begins as {first}"

@@ -51,7 +51,7 @@ def _operation(at_s: float, job: int, status: JobStatus) -> Operation:
     return Operation(
         number=int(at_s * 10),
         observed_at=START + timedelta(seconds=at_s),
-        backend=1,
+        backend="1",
         application="",
         job_id=UUID(int=job),
         attempt=0,

@@ -3,7 +3,7 @@
 CREATE TABLE observed_operations (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     observed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    backend integer NOT NULL DEFAULT pg_backend_pid(),
+    backend text NOT NULL,
     application text NOT NULL DEFAULT current_setting('application_name'),
     job_id uuid NOT NULL,
     attempt integer NOT NULL,
@@ -16,9 +16,14 @@ CREATE TABLE observed_operations (
 
 CREATE FUNCTION observe_operation() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
+    -- With the time of its start: a system that is busy for long uses a process id again.
     INSERT INTO observed_operations (
-        job_id, attempt, status, leased_by, provider_task_id, submissions, undelivered
+        backend, job_id, attempt, status, leased_by, provider_task_id, submissions, undelivered
     ) VALUES (
+        (
+            SELECT pid || ' since ' || backend_start
+            FROM pg_stat_get_activity(pg_backend_pid())
+        ),
         NEW.id, NEW.attempt, NEW.status, NEW.leased_by, NEW.provider_task_id, NEW.submissions,
         NEW.undelivered_at IS NOT NULL
     );

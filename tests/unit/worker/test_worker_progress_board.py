@@ -6,11 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import cast
 
 from neurocards.domain.buttons import cancel_job_data
 from neurocards.domain.jobs import Job, JobStatus
+from neurocards.ports.jobs import Claim, Claimed
 from neurocards.ports.providers import Button
+from neurocards.ports.queue import Delivery
+from neurocards.testing.world import LEASE_S
+from neurocards_worker.leases import HeldJob
 from neurocards_worker.progress_board import TICK_S, ProgressBoard
+from neurocards_worker.run import Run
 from support.worker_bench import STATUS_MESSAGE, WorkerBench, no_answer, telegram_error
 
 
@@ -36,6 +42,10 @@ async def pass_time(bench: WorkerBench, seconds: float) -> None:
 async def rendering(bench: WorkerBench) -> Job:
     job = (await bench.claim(await bench.accept())).job
     return replace(job, status=JobStatus.RENDERING, submitted_at=bench.clock.now())
+
+
+async def claimed(job: Job) -> Claim:
+    return Claimed(job)
 
 
 async def test_the_bar_of_a_render_rises_without_ever_reaching_its_end(bench: WorkerBench):
@@ -167,3 +177,39 @@ async def test_a_job_can_be_cancelled_by_a_button_until_its_video_is_ordered(ben
         JobStatus.SCRIPTING: button,
         JobStatus.SUBMITTING: None,
     }
+
+
+async def test_a_worker_that_could_not_renew_its_lease_draws_nothing_over_another_ones_words(
+    bench: WorkerBench,
+):
+    """It was stopped, say, or cut off from PostgreSQL; another one has ended the job meanwhile."""
+    job, held = await rendering(bench), HeldJob(cast("Delivery", object()))
+    bench.assembly.leases.add(job.id, held)
+    await bench.assembly.leases.claim(held, claimed(job))
+    held.run = Run(job)
+    board = bench.assembly.board
+    board.show(job)
+    async with running(board):
+        await pass_time(bench, 30)
+        assert "Создаём видео" in bench.status_message.html
+        bench.clock.advance(LEASE_S)
+        bench.status_message.html = "what another worker said"
+        await pass_time(bench, 60)
+        assert bench.status_message.html == "what another worker said"
+
+
+async def test_a_lease_that_is_renewed_lets_the_message_follow_its_job(bench: WorkerBench):
+    job, held = await rendering(bench), HeldJob(cast("Delivery", object()))
+    bench.assembly.leases.add(job.id, held)
+    await bench.assembly.leases.claim(held, claimed(job))
+    held.run = Run(job)
+    board = bench.assembly.board
+    board.show(job)
+    async with running(board):
+        for _ in range(6):
+            await pass_time(bench, 15)
+            await bench.assembly.leases.renew()
+        before = bench.status_message.edits
+        await pass_time(bench, 30)
+    assert not held.lost
+    assert bench.status_message.edits > before > 2

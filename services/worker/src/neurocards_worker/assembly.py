@@ -121,6 +121,14 @@ class Assembly:
             metrics=metrics,
             moments=moments,
         )
+        self.leases = LeaseKeeper(
+            outside.leases,
+            lease_s=timings.lease_s,
+            renewal_s=timings.renewal_s,
+            beat_s=timings.beat_s,
+            metrics=metrics,
+            moments=moments,
+        )
         self.board = self._board()
         self.tidings = Tidings(
             self._messenger,
@@ -131,14 +139,6 @@ class Assembly:
             moments=moments,
         )
         self.carrier = self._carrier()
-        self.leases = LeaseKeeper(
-            outside.leases,
-            lease_s=timings.lease_s,
-            renewal_s=timings.renewal_s,
-            beat_s=timings.beat_s,
-            metrics=metrics,
-            moments=moments,
-        )
         self.runner = self._runner()
 
     async def run(self, stop: asyncio.Event, *, on_stop: Callable[[], None]) -> None:
@@ -209,6 +209,7 @@ class Assembly:
             self._messenger,
             self._texts,
             pace=pace,
+            is_ours=self.leases.is_ours,
             metrics=self._common,
             moments=self._moments,
         )

@@ -8,19 +8,22 @@ left alone, since an acknowledgement would take it from its new owner.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Collection, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
 
 from neurocards.errors import QueueUnavailableError, StoreUnavailableError
-from neurocards.ports.jobs import JobStore
+from neurocards.ports.jobs import Claim, JobStore
 from neurocards.ports.queue import Delivery
 from neurocards_worker.metrics import WorkerMetrics
 from neurocards_worker.moments import Moments
 from neurocards_worker.run import Run, Uninterrupted
 
+DOUBT_SHARE = 1 / 3
+"""Of a lease: in its last part it is no longer surely ours. At 60 s that is longer than an edit may
+be under way to Telegram."""
 BEAT_SHARES = 20
 """The signs of life of all jobs are spread over so many parts of the interval."""
 
@@ -36,6 +39,8 @@ class HeldJob:
     run: Run | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     lost: bool = False
+    leased_until: float = 0.0
+    """Of the monotonic clock, at the least; counted from before the lease was asked for."""
 
     @property
     def fence(self) -> tuple[UUID, int] | None:
@@ -85,13 +90,35 @@ class LeaseKeeper:
         if self._held.get(job_id) is held:
             del self._held[job_id]
 
+    def is_ours(self, job_id: UUID) -> bool:
+        """Tell whether nobody else can have the job yet, whatever has kept us from renewing.
+
+        A process that was stopped, or cut off from PostgreSQL, learns of its loss too late; its
+        clock knows. A job that is in nobody's hands here is not doubted.
+        """
+        held = self._held.get(job_id)
+        if held is None or held.run is None:
+            return True
+        surely_until = held.leased_until - DOUBT_SHARE * self._lease_s
+        return not held.lost and self._moments.monotonic() < surely_until
+
+    async def claim(self, held: HeldJob, claiming: Awaitable[Claim]) -> Claim:
+        """Wait for a claim, and note how long its lease lasts."""
+        asked_at = self._moments.monotonic()
+        claim = await claiming
+        held.leased_until = asked_at + self._lease_s
+        return claim
+
     async def renew(self) -> None:
         """Renew all leases once; cancel the jobs that are somebody else's by now."""
         asked = {fence: held for held in self if (fence := held.fence) is not None}
         if not asked:
             return
+        asked_at = self._moments.monotonic()
         kept = await self._jobs.renew_leases(tuple(asked), lease_s=self._lease_s)
         for (job_id, _), held in asked.items():
+            if job_id in kept:
+                held.leased_until = asked_at + self._lease_s
             # A job that has ended meanwhile, or is about to, has no lease and needs none.
             if job_id not in kept and held.fence is not None and not held.is_busy:
                 log.warning("lease.lost", job_id=str(job_id))

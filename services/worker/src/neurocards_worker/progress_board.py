@@ -3,7 +3,8 @@
 Best effort throughout: an edit that fails is forgotten, a job never waits for one and never fails
 by one. Edits of one message keep a distance, edits of all messages a rate; what changes in between
 is shown by the next edit, and what an edit says is asked when its turn has come. Progress for which
-there is no turn is dropped. `settle` makes sure that nothing comes after the last word on a job.
+there is no turn is dropped. `settle` makes sure that nothing comes after the last word on a job;
+of a job whose lease may have run out nothing is drawn, since that word may be another worker's.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -33,6 +35,10 @@ RENDER_STEPS = 20
 """A render moves the bar about so often."""
 
 log = structlog.get_logger(__name__)
+
+
+class _InDoubtError(Exception):
+    """The lease may have run out: another worker may have said its last word on the job."""
 
 
 @dataclass(slots=True)
@@ -72,12 +78,15 @@ class ProgressBoard:
         texts: WorkerTexts,
         *,
         pace: BoardPace,
+        is_ours: Callable[[UUID], bool],
         metrics: CommonMetrics,
         moments: Moments,
     ) -> None:
+        """`is_ours`: whether a job is surely still ours; what another worker says is not undone."""
         self._messenger = messenger
         self._texts = texts
         self._pace = pace
+        self._is_ours = is_ours
         self._metrics = metrics
         self._moments = moments
         self._shown: dict[UUID, _Shown] = {}
@@ -157,11 +166,11 @@ class ProgressBoard:
             await self._messenger.draw_status(
                 shown.chat,
                 shown.message_id,
-                lambda: self._draw(shown),
+                lambda: self._draw(job_id, shown),
                 priority=Priority.STATE if is_news else Priority.PROGRESS,
             )
             self._metrics.notifications_sent_total.labels("status", "true").inc()
-        except HeldBackError:
+        except (HeldBackError, _InDoubtError):
             # Nothing was said, and what there is to say next will hold all of it.
             log.debug("status.edit_dropped", job_id=str(job_id))
         except ProviderError as error:
@@ -181,8 +190,10 @@ class ProgressBoard:
                 pause_s = self._pace.edit_s if is_news else self._interval(shown)
                 self._schedule(job_id, shown, shown.edited_at + pause_s)
 
-    def _draw(self, shown: _Shown) -> tuple[str, Button | None]:
+    def _draw(self, job_id: UUID, shown: _Shown) -> tuple[str, Button | None]:
         """Say what is true when the turn has come."""
+        if not self._is_ours(job_id):
+            raise _InDoubtError
         shown.is_drawn = True
         shown.shown_status = shown.status
         shown.text = self._text(shown, self._moments.monotonic())

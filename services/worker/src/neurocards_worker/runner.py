@@ -153,8 +153,9 @@ class Runner:
     async def _claim(self, job_id: UUID, held: HeldJob) -> Claim:
         """Claim the job; a claim that is cut off would leave a lease that nobody gives back."""
         async with held.uninterrupted:
-            claim = await self._jobs.claim(
-                job_id, worker=self._limits.name, lease_s=self._limits.lease_s
+            claim = await self._leases.claim(
+                held,
+                self._jobs.claim(job_id, worker=self._limits.name, lease_s=self._limits.lease_s),
             )
             match claim:
                 case Claimed(job):
