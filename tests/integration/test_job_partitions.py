@@ -16,6 +16,7 @@ from neurocards.domain.identifiers import month_bounds, uuid7
 from support.statements import load
 
 SQL = load("partitions")
+PATIENCE_S = 10.0
 
 
 async def _partitions(pool: asyncpg.Pool) -> list[str]:
@@ -88,6 +89,20 @@ async def test_several_replicas_may_do_it_at_once_while_jobs_come_in(pool: async
     assert sum(made for made in results if made is not None) == 2
     rows = await pool.fetch(SQL["rows_by_partition"])
     assert {row["name"]: row["rows"] for row in rows} == {"jobs_2031_02": 40}
+
+
+async def test_a_job_that_meets_the_making_of_its_month_goes_into_it(pool: asyncpg.Pool):
+    """Sent to the default partition before the month was there, it would be refused by it."""
+    moment = datetime(2031, 6, 10, tzinfo=UTC)
+    async with pool.acquire() as maker:
+        async with maker.transaction():
+            await maker.fetchval(SQL["ensure"], 0, moment)
+            inserting = asyncio.create_task(pool.execute(SQL["insert_job"], uuid7(moment, 1)))
+            async with asyncio.timeout(PATIENCE_S):
+                while not await maker.fetchval(SQL["waiting"]):  # noqa: ASYNC110 - polls SQL
+                    await asyncio.sleep(0.01)
+        await inserting
+    assert await _partition_of(pool, uuid7(moment, 1)) == "jobs_2031_06"
 
 
 async def test_a_look_for_an_id_reads_one_partition(pool: asyncpg.Pool):

@@ -143,7 +143,8 @@ async def _walk_through_scaling(database: Database) -> None:
 async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> None:
     keys = parse_keys({"KIE_API_KEY": "a"})
     await world.keys.register(keys)
-    await world.keys.take([keys[0].fingerprint], window_s=10, limit=1)
+    for _ in range(2):
+        await world.keys.take([keys[0].fingerprint], window_s=10, limit=1)
     await world.keys.usable([keys[0].fingerprint])
     await world.keys.block(keys[0].fingerprint, for_s=1, reason="RATE_LIMIT")
     await world.keys.states([keys[0].fingerprint])

@@ -34,3 +34,6 @@ EXPLAIN SELECT * FROM jobs WHERE id = $1;
 
 -- name: first_id
 SELECT first_job_id($1);
+
+-- name: waiting
+SELECT count(*) FROM pg_locks WHERE NOT granted;
