@@ -5,7 +5,7 @@ Time is made up, the limits are the real ones: those of the simulated account, 2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from support.worker_bench import WorkerBench
 VIDEO = VideoModel.model_validate({})
 KEYS = parse_keys({"KIE_API_KEY": "the only one"})
 WINDOWS = 3
+Call = Callable[..., Awaitable[Any]]
 DELAYS = st.lists(
     st.floats(0.0, VIDEO.kie_window_margin_s),
     min_size=WINDOWS * CREATES_PER_WINDOW,
@@ -76,17 +77,22 @@ def test_the_worker_keeps_the_margin(bench: WorkerBench):
     assert bench.assembly.gate._window == KeyWindow(20, 10.5, 0.5)
 
 
+def slowed(bench: WorkerBench, call: Call) -> Call:
+    """Let a call of the store take longer than the margin of a turn."""
+
+    async def slowly(*arguments: Any, **options: Any) -> Any:
+        answer = await call(*arguments, **options)
+        bench.clock.advance(VIDEO.kie_window_margin_s + 0.1)
+        return answer
+
+    return slowly
+
+
 async def test_an_order_that_cannot_leave_in_its_turn_takes_another_one(
     bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
 ):
     """It would arrive among the orders of the next window, and one too many rests the key."""
-    store = bench.world.jobs.start_submitting
-
-    async def slowly(*arguments: Any, **options: Any) -> bool:
-        stored = await store(*arguments, **options)
-        bench.clock.advance(0.6)
-        return stored
-
+    slowly = slowed(bench, bench.world.jobs.start_submitting)
     monkeypatch.setattr(bench.world.jobs, "start_submitting", slowly)
 
     record = await bench.carry(await bench.accept())
@@ -99,13 +105,7 @@ async def test_an_order_that_cannot_leave_in_its_turn_takes_another_one(
 async def test_a_worker_that_misses_turn_after_turn_lets_the_job_rest_and_keeps_no_count(
     bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
 ):
-    take = bench.world.keys.take
-
-    async def slowly(*arguments: Any, **options: Any) -> Any:
-        answer = await take(*arguments, **options)
-        bench.clock.advance(0.6)
-        return answer
-
+    slowly = slowed(bench, bench.world.keys.take)
     monkeypatch.setattr(bench.world.keys, "take", slowly)
     job_id = await bench.accept()
 

@@ -44,8 +44,17 @@ async def rendering(bench: WorkerBench) -> Job:
     return replace(job, status=JobStatus.RENDERING, submitted_at=bench.clock.now())
 
 
-async def claimed(job: Job) -> Claim:
-    return Claimed(job)
+async def held_rendering(bench: WorkerBench) -> tuple[Job, HeldJob]:
+    """A job in the hands of the worker, its lease as fresh as its claim."""
+
+    async def claim(job: Job) -> Claim:
+        return Claimed(job)
+
+    job, held = await rendering(bench), HeldJob(cast("Delivery", object()))
+    bench.assembly.leases.add(job.id, held)
+    await bench.assembly.leases.claim(held, claim(job))
+    held.run = Run(job)
+    return job, held
 
 
 async def test_the_bar_of_a_render_rises_without_ever_reaching_its_end(bench: WorkerBench):
@@ -183,10 +192,7 @@ async def test_a_worker_that_could_not_renew_its_lease_draws_nothing_over_anothe
     bench: WorkerBench,
 ):
     """It was stopped, say, or cut off from PostgreSQL; another one has ended the job meanwhile."""
-    job, held = await rendering(bench), HeldJob(cast("Delivery", object()))
-    bench.assembly.leases.add(job.id, held)
-    await bench.assembly.leases.claim(held, claimed(job))
-    held.run = Run(job)
+    job, _ = await held_rendering(bench)
     board = bench.assembly.board
     board.show(job)
     async with running(board):
@@ -199,10 +205,7 @@ async def test_a_worker_that_could_not_renew_its_lease_draws_nothing_over_anothe
 
 
 async def test_a_lease_that_is_renewed_lets_the_message_follow_its_job(bench: WorkerBench):
-    job, held = await rendering(bench), HeldJob(cast("Delivery", object()))
-    bench.assembly.leases.add(job.id, held)
-    await bench.assembly.leases.claim(held, claimed(job))
-    held.run = Run(job)
+    job, held = await held_rendering(bench)
     board = bench.assembly.board
     board.show(job)
     async with running(board):
