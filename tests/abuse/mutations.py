@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,12 +20,15 @@ LENGTHS = (65, 1_025, 4_097, 70_000, 700_000, 1_100_000)
 LENGTH_WEIGHTS = (40, 40, 40, 5, 1, 1)
 DEPTHS = (20, 200, 950, 5_000, 100_000)
 REPEATS = (2, 50, 2_000)
+ITEMS_MAX = 20_000
 MUTATIONS_MAX = 3
 SPOILED_BYTES_SHARE = 0.05
 JUNK_SHARE = 0.03
 UNCHANGED_SHARE = 0.15
 OWN_SHARE = 0.5
-_DEEP = "@deep:"
+BODY_BYTES_MAX = 4 * 2**20
+"""Four times what the bot reads: whatever is beyond only costs time."""
+_DEEP = re.compile(r'"@deep:(\d+)@"')
 
 NUMBERS: tuple[Json, ...] = (
     *(0, -1, 1, 2, 7, 777_000, 2**31 - 1, 2**31, -(2**31) - 1, 2**32, 2**53, 2**63 - 1, 2**63),
@@ -120,12 +124,12 @@ class Mutator:
         update["update_id"] = update_id
         chance = dice.random()
         if chance < JUNK_SHARE:
-            return _dumped(_junk(dice, update_id))
+            return dumped(_junk(dice, update_id))
         if chance < JUNK_SHARE + UNCHANGED_SHARE:
-            return _dumped(update)
+            return dumped(update)
         for _ in range(dice.randint(1, MUTATIONS_MAX)):
             dice.choice(self._mutations)(self, update, dice)
-        body = _dumped(update)
+        body = dumped(update)
         return _spoiled(body, dice) if dice.random() < SPOILED_BYTES_SHARE else body
 
     def _given_to_somebody(self, update: dict[str, Json], dice: random.Random) -> None:
@@ -160,7 +164,7 @@ class Mutator:
             case str():
                 container[key] = _text(dice)
             case list() as items:
-                container[key] = items * dice.choice(REPEATS)
+                container[key] = (items * dice.choice(REPEATS))[:ITEMS_MAX]
             case dict() as inner:
                 inner[_text(dice)] = _odd(dice)
 
@@ -258,7 +262,7 @@ def _odd(dice: random.Random) -> Json:
     if chance < 0.7:
         return _text(dice)
     if chance < 0.76:
-        return f"{_DEEP}{dice.choice(DEPTHS)}@"
+        return f"@deep:{dice.choice(DEPTHS)}@"
     return copy.deepcopy(
         dice.choice((None, True, False, [], {}, [[]], {"": ""}, [None], {"id": 1}))
     )
@@ -277,15 +281,21 @@ def _junk(dice: random.Random, update_id: int) -> Json:
     )
 
 
-def _dumped(value: Json) -> bytes:
-    """Write JSON; a document too deep for Python is put together as text."""
+def dumped(value: Json) -> bytes:
+    """Write JSON; a document too deep for Python is put together as text.
+
+    What is deep and was repeated thousands of times becomes shallow at `BODY_BYTES_MAX`.
+    """
     text = json.dumps(value)
-    before, found, rest = text.partition(f'"{_DEEP}')
-    while found:
-        depth, _, after = rest.partition('@"')
-        text = f"{before}{'[' * int(depth)}{']' * int(depth)}{after}"
-        before, found, rest = text.partition(f'"{_DEEP}')
-    return text.encode()
+    room = BODY_BYTES_MAX - len(text)
+
+    def nested(found: re.Match[str]) -> str:
+        nonlocal room
+        depth = max(1, min(int(found[1]), room // 2))
+        room -= 2 * depth
+        return "[" * depth + "]" * depth
+
+    return _DEEP.sub(nested, text).encode()
 
 
 def _spoiled(body: bytes, dice: random.Random) -> bytes:

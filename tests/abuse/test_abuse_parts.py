@@ -20,7 +20,7 @@ import neurocards_worker.settings
 from abuse.endpoints import BOT, PROBES
 from abuse.judge import complaints
 from abuse.memory import BYTES_PER_UPDATE, NOISE_BYTES, growth
-from abuse.mutations import Mutator
+from abuse.mutations import BODY_BYTES_MAX, Mutator, dumped
 from abuse.stage import environments, plan_of
 from neurocards.telemetry.probes import Readiness, probe_routes
 from support.bot_desk import membership, message, photo, press
@@ -113,6 +113,13 @@ def test_the_bodies_are_of_every_bad_kind():
     ):
         assert any(trouble in body for body in bodies), trouble
     assert max(map(len, bodies)) > MIB
+
+
+def test_something_deep_that_was_repeated_becomes_no_body_without_end():
+    """Thousands of the deepest together would be gigabytes, and the storm would stand still."""
+    body = dumped(["@deep:100000@", "@deep:5000@"] * 2_000)
+    assert len(body) <= BODY_BYTES_MAX + len(dumped([[]] * 4_000))
+    assert body.startswith(b"[" * 100_001)
 
 
 def is_json(body: bytes) -> bool:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,6 +51,7 @@ from neurocards_sandbox.telegram.settings import TelegramSandboxSettings
 from neurocards_sandbox.telegram.testing import Simulator, simulator
 from support.pictures import picture
 from support.telegram_person import Person
+from support.waiting import LOOK_S, PATIENCE_S, until
 
 TOKEN = "4242:TEST_TOKEN_OF_THE_SIMULATED_BOT_0000"
 BOT_ID = 4242
@@ -60,8 +61,6 @@ PUBLIC_URL = "https://bot.example"
 CALLBACK_SECRET = "callback-secret"
 KIE_KEYS = ("sandbox-kie-key", "second-kie-key")
 TEMPLATE_ID = "worker_test"
-PATIENCE_S = 60.0
-LOOK_S = 0.05
 SQL = parse(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
 QUICK = {
     "NEUROCARDS_PROFILE": "fast",
@@ -202,13 +201,6 @@ class WorkerWorld:
 
     async def created(self) -> int:
         return int((await self.kie.look("/counters"))["created"])
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition; TimeoutError after a minute."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not await condition():  # noqa: ASYNC110 - the state is not ours to signal
-            await asyncio.sleep(LOOK_S)
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from support.bot_process import BOT_ID, PUBLIC_URL, SECRET, TOKEN, BotProcess, r
 from support.bot_tables import BotTables
 from support.statements import load
 from support.telegram_person import Person
+from support.waiting import until
 
 WAIT_S_MAX = 30.0
 SQL = load("sessions")
@@ -190,10 +191,17 @@ class TestByPolling:
     async def test_metrics_tell_what_was_done(self, bot: BotProcess, person: Person):
         await person.write("/help")
         await person.reads("/balance")
-        async with httpx.AsyncClient() as client:
+        metrics = ""
+
+        async def has_counted() -> bool:
+            """The answer goes out before its update is counted."""
+            nonlocal metrics
             metrics = (await client.get(f"{bot.probes_url}/metrics")).text
+            return 'neurocards_updates_total{outcome="applied",type="message"} 1.0' in metrics
+
+        async with httpx.AsyncClient() as client:
+            await until(has_counted)
             health = await client.get(f"{bot.url}/health")
-        assert 'neurocards_updates_total{outcome="applied",type="message"} 1.0' in metrics
         assert 'notifications_sent_total{success="true",type="sendMessage"} 1.0' in metrics
         assert "message_processing_seconds_bucket" in metrics
         assert 'database_query_seconds_count{query_name="user"}' in metrics

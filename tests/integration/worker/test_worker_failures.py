@@ -7,7 +7,8 @@ import io
 import pytest
 from PIL import Image
 
-from support.worker_world import SUPPORT, WorkerWorld, until
+from support.waiting import until
+from support.worker_world import SUPPORT, WorkerWorld
 
 
 def encoded(image: Image.Image, kind: str, **saving: object) -> bytes:

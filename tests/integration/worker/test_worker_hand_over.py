@@ -7,6 +7,7 @@ import os
 import signal
 
 from support import history
+from support.waiting import until
 from support.worker_world import (
     CALLBACK_SECRET,
     PUBLIC_URL,
@@ -14,7 +15,6 @@ from support.worker_world import (
     USER_ID,
     WorkerProcess,
     WorkerWorld,
-    until,
 )
 
 MANY = 40

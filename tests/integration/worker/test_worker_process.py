@@ -7,7 +7,8 @@ import json
 import os
 import sys
 
-from support.worker_world import PATIENCE_S, SQL, WorkerProcess, WorkerWorld, until
+from support.waiting import PATIENCE_S, until
+from support.worker_world import SQL, WorkerProcess, WorkerWorld
 
 LEASE_S = 2.0
 """Of the profile `fast`."""

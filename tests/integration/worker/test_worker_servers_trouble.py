@@ -20,7 +20,8 @@ from chaos.proxy import FaultProxy
 from neurocards.adapters.nats.subjects import STREAM
 from support.broker import Nats
 from support.statements import load
-from support.worker_world import USER_ID, WorkerWorld, until
+from support.waiting import until
+from support.worker_world import USER_ID, WorkerWorld
 
 LONG_LEASES = {
     "NEUROCARDS_LEASE_S": "600",
