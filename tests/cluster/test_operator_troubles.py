@@ -35,6 +35,37 @@ async def test_a_policy_that_contradicts_the_calendar_scales_nothing(stage: Scal
         assert await stage.replicas() == 7
 
 
+async def test_a_number_that_may_not_be_written_is_told_with_the_reason(stage: ScalingStage):
+    """RBAC or an admission policy: the decision is shown, and that it was refused."""
+    await stage.deployment(1)
+    await stage.policy(replicas={"min": 1, "base": 1, "max": 5})
+    async with stage.operator():
+        await stage.until_condition("Ready", "Deciding", answer="True")
+        await stage.take_right_away("apps", "deployments/scale")
+        await stage.change_policy(replicas={"min": 3, "base": 3, "max": 5})
+        condition = await stage.until_condition("Ready", "ScaleRefused", answer="False")
+        assert "3 replicas are wanted" in condition["message"]
+        assert "forbidden" in condition["message"]
+        await stage.until_condition("Degraded", "ScaleRefused", answer="True")
+        assert (await stage.object())["status"]["desiredReplicas"] == 3
+        assert await stage.replicas() == 1
+
+
+async def test_pods_that_carry_another_number_of_jobs_are_told(stage: ScalingStage):
+    """Then every number of pods would be wrong: the policy counts on jobs per replica."""
+    container = {
+        "name": "worker",
+        "image": "neurocards-worker",
+        "env": [{"name": "WORKER_CONCURRENCY", "value": "7"}],
+    }
+    template = {"metadata": {"labels": {"app": DEPLOYMENT}}, "spec": {"containers": [container]}}
+    await stage.deployment(1, template=template)
+    await stage.policy()
+    async with stage.operator():
+        condition = await stage.until_condition("Degraded", "SlotsMismatch", answer="True")
+        assert "a pod carries 7 jobs at once" in condition["message"]
+
+
 async def test_of_two_policies_the_older_one_scales_and_the_younger_one_says_so(
     stage: ScalingStage,
 ):
@@ -74,7 +105,7 @@ async def test_an_autoscaler_on_the_target_is_not_fought(stage: ScalingStage):
 
 
 @pytest.mark.parametrize(
-    ("mode", "answer", "reason"), [("Observe", "True", "Observing"), ("Paused", "False", "Paused")]
+    ("mode", "answer", "reason"), [("Observe", "True", "Observing"), ("Paused", "True", "Paused")]
 )
 async def test_a_mode_that_writes_nothing_writes_nothing(
     stage: ScalingStage, mode: str, answer: str, reason: str

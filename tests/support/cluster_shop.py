@@ -61,11 +61,13 @@ class ClusterShop:
     nats_url: str
     bot_id: int
     photo: Path
+    first_user_id: int
+    """From here on nobody has ordered from this release."""
     users: list[int] = field(default_factory=list)
 
     async def order(self, count: int, *, at_once: int = AT_ONCE) -> None:
         """Let so many new people order, each one video, until the last order is accepted."""
-        first = FIRST_USER_ID + len(self.users)
+        first = self.first_user_id + len(self.users)
         new = list(range(first, first + count))
         self.users += new
         accepted: set[int] = set()
@@ -211,6 +213,7 @@ async def open_shop(kubectl: Kubectl, folder: Path) -> AsyncIterator[ClusterShop
             httpx.AsyncClient(base_url=f"http://{telegram}", trust_env=False, timeout=60)
         )
         bots = (await http.get("/sim/bots")).raise_for_status().json()
+        ordered = [row["tg_user_id"] for row in await pool.fetch(SQL["ordered_users"])]
         if not await pool.fetchval(E2E["history_is_kept"]):
             await history.install(pool)
         yield ClusterShop(
@@ -221,6 +224,7 @@ async def open_shop(kubectl: Kubectl, folder: Path) -> AsyncIterator[ClusterShop
             nats_url=f"nats://neurocards:{nats_password}@{broker}",
             bot_id=int(bots[0]["bot_id"]),
             photo=product_photo(folder / "bottle.jpg", size=(480, 640)),
+            first_user_id=max([FIRST_USER_ID, *(user_id + 1 for user_id in ordered)]),
         )
 
 

@@ -39,9 +39,19 @@ at once, and each names its key. */}}
 {{- end -}}
 {{- if eq $databaseMode "external" -}}
 {{- range $name, $user := $v.database.users -}}
-{{- $used := or (and (eq $name "bot") $v.bot.enabled) (and (eq $name "worker") $v.worker.enabled) (and (eq $name "operator") $v.operator.enabled) (and (eq $name "migrate") $v.migrations.enabled) (and (eq $name "ops") $v.maintenance.enabled) -}}
+{{- $used := or (and (eq $name "bot") $v.bot.enabled) (and (eq $name "worker") $v.worker.enabled) (and (eq $name "operator") $v.operator.enabled) (and (eq $name "migrate") $v.migrations.enabled) (eq $name "ops") -}}
 {{- if and $used (not $user.password) (not $user.existingSecret) -}}
 {{- $faults = append $faults (printf "database.users.%s.existingSecret: name the Secret with its password (or give database.users.%s.password)" $name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if ne $databaseMode "external" -}}
+{{- range $name, $user := $v.database.users -}}
+{{- if ne $user.name (printf "neurocards_%s" $name) -}}
+{{- $faults = append $faults (printf "database.users.%s.name: the chart makes the roles in mode %s, and the migrations grant to neurocards_%s" $name $databaseMode $name) -}}
+{{- end -}}
+{{- if and (eq $databaseMode "cnpg") (ne $user.passwordKey "password") -}}
+{{- $faults = append $faults (printf "database.users.%s.passwordKey: CloudNativePG reads the keys username and password of the Secret" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -52,6 +62,9 @@ at once, and each names its key. */}}
 {{- end -}}
 {{- if and (eq $databaseMode "cnpg") (not (.Capabilities.APIVersions.Has "postgresql.cnpg.io/v1")) -}}
 {{- $faults = append $faults "database.mode: cnpg needs the CloudNativePG operator in the cluster (helm template: --api-versions postgresql.cnpg.io/v1)" -}}
+{{- end -}}
+{{- if and $v.database.caSecret (not (hasPrefix "verify-" $v.database.sslMode)) -}}
+{{- $faults = append $faults (printf "database.caSecret: only sslMode verify-ca and verify-full look at it, not %s" $v.database.sslMode) -}}
 {{- end -}}
 {{- $usable := sub (int $v.database.maxConnections) 3 -}}
 {{- $wanted := include "neurocards.connections" . | int -}}
@@ -126,6 +139,10 @@ at once, and each names its key. */}}
 {{- if lt (int (index $v.bot.blueGreen $v.bot.blueGreen.active).replicas) 1 -}}
 {{- $faults = append $faults (printf "bot.blueGreen.%s.replicas: the active colour has no pods" $v.bot.blueGreen.active) -}}
 {{- end -}}
+{{- end -}}
+
+{{- if and $v.networkPolicy.enabled $v.monitoring.podMonitor.enabled (not $v.networkPolicy.metricsFrom) -}}
+{{- $faults = append $faults "networkPolicy.metricsFrom: name who scrapes, or monitoring.podMonitor sees nothing and every alert is wrong" -}}
 {{- end -}}
 
 {{- $replicas := $v.scaling.spec.replicas -}}

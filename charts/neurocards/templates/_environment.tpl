@@ -40,6 +40,9 @@ apply refuses a name that comes twice. Takes {base, extra}; gives YAML. */}}
 - {name: DB_USER, value: {{ (index .root.Values.database.users .user).name | quote }}}
 {{ include "neurocards.secretEnv" (dict "name" "DB_PASS" "secret" (include "neurocards.databaseSecret" .) "key" (include "neurocards.databasePasswordKey" .)) }}
 - {name: PGSSLMODE, value: {{ ternary "disable" .root.Values.database.sslMode (eq (include "neurocards.databaseMode" .root) "demo") | quote }}}
+{{- with include "neurocards.databaseAuthority" .root }}
+- {name: PGSSLROOTCERT, value: {{ . | quote }}}
+{{- end }}
 {{- if not .root.Values.database.preparedStatements }}
 - {name: NEUROCARDS_DB_STATEMENT_CACHE_SIZE, value: "0"}
 {{- end }}
@@ -117,7 +120,7 @@ apply refuses a name that comes twice. Takes {base, extra}; gives YAML. */}}
 {{- with .Values.bot.supportHandle }}
 - {name: NEUROCARDS_SUPPORT_HANDLE, value: {{ . | quote }}}
 {{- end }}
-- {name: NEUROCARDS_WORKERS_CONFIGURED, value: {{ ternary .Values.scaling.spec.replicas.base .Values.worker.replicas .Values.scaling.enabled | quote }}}
+- {name: NEUROCARDS_WORKERS_CONFIGURED, value: {{ ternary .Values.scaling.spec.replicas.base (default 1 .Values.worker.replicas) .Values.scaling.enabled | quote }}}
 {{- end -}}
 
 {{- define "neurocards.workerEnv" -}}

@@ -80,6 +80,26 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- ternary .Values.database.external.port 5432 (eq (include "neurocards.databaseMode" .) "external") -}}
 {{- end -}}
 
+{{/* The Secret with the authority that signed the server's certificate; CloudNativePG makes one. */}}
+{{- define "neurocards.databaseCaSecret" -}}
+{{- if hasPrefix "verify-" .Values.database.sslMode -}}
+{{- $made := ternary (printf "%s-postgres-ca" (include "neurocards.fullname" .)) "" (eq (include "neurocards.databaseMode" .) "cnpg") -}}
+{{- default $made .Values.database.caSecret -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The file with that authority: asyncpg looks for one and does not know the system's by itself. */}}
+{{- define "neurocards.databaseAuthority" -}}
+{{- if and (hasPrefix "verify-" .Values.database.sslMode) (ne (include "neurocards.databaseMode" .) "demo") -}}
+{{- ternary (printf "/etc/postgres-authority/%s" .Values.database.caKey) "/etc/ssl/certs/ca-certificates.crt" (not (empty (include "neurocards.databaseCaSecret" .))) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The name of the policy: one namespace may hold a release for each pool. */}}
+{{- define "neurocards.scalingName" -}}
+{{- default (ternary "workers" (printf "workers-%s" .Values.pool) (eq .Values.pool "default")) .Values.scaling.name -}}
+{{- end -}}
+
 {{/* The Secret with the password of a role. Takes {root, user}. */}}
 {{- define "neurocards.databaseSecret" -}}
 {{- $user := index .root.Values.database.users .user -}}

@@ -71,6 +71,7 @@ topologySpreadConstraints:
     {{- toYaml .root.Values.migrations.resources | nindent 4 }}
   volumeMounts:
     - {name: scratch, mountPath: /tmp}
+    {{- include "neurocards.databaseMounts" .root | nindent 4 }}
 {{- end -}}
 
 {{/* Probes on the port of the metrics. /livez asks nobody else; /readyz asks database and NATS. */}}
@@ -89,6 +90,19 @@ readinessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
+{{- end -}}
+
+{{- define "neurocards.databaseMounts" -}}
+{{- if include "neurocards.databaseCaSecret" . }}
+- {name: postgres-authority, mountPath: /etc/postgres-authority, readOnly: true}
+{{- end }}
+{{- end -}}
+
+{{- define "neurocards.databaseVolumes" -}}
+{{- with include "neurocards.databaseCaSecret" . }}
+- name: postgres-authority
+  secret: {secretName: {{ . }}}
+{{- end }}
 {{- end -}}
 
 {{- define "neurocards.natsMounts" -}}

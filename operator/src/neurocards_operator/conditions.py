@@ -60,7 +60,8 @@ def _ready(facts: Facts) -> Condition:
         return Condition("Ready", False, *_faults(facts.faults))
     if facts.mode is Mode.PAUSED:
         text = "mode is Paused: nothing is decided and nothing is written"
-        return Condition("Ready", False, "Paused", text)
+        # As it was wished: an installer that waits for readiness must not wait for ever.
+        return Condition("Ready", True, "Paused", text)
     for stop in (obstacles.blocked, obstacles.conflict):
         if stop is not None:
             return Condition("Ready", False, *stop)
@@ -103,6 +104,8 @@ def _degraded(facts: Facts) -> Condition:
         words = [_TROUBLES.get(trouble.source, "SourceUnavailable") for trouble in done.troubles]
         text = "; ".join(f"{trouble.source}: {trouble.reason}" for trouble in done.troubles)
         return Condition("Degraded", True, words[0], _bounded(f"{text}; what was read last holds"))
+    if facts.obstacles.mismatch is not None:
+        return Condition("Degraded", True, *facts.obstacles.mismatch)
     for contribution in done.decision.contributions:
         if contribution.source in _DOUBTS:
             return Condition("Degraded", True, contribution.source.value, contribution.text)

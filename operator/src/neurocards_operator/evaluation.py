@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -26,9 +26,16 @@ from neurocards_operator.conditions import Evaluated, Facts
 from neurocards_operator.errors import ClusterError, ClusterRefusedError
 from neurocards_operator.rivals import Rivals
 from neurocards_operator.roster import Known
-from neurocards_operator.target import Target, costs_to_set, path_of, start_s_of, supported_kinds
+from neurocards_operator.target import (
+    SLOTS_VARIABLE,
+    Target,
+    costs_to_set,
+    path_of,
+    start_s_of,
+    supported_kinds,
+)
 from neurocards_operator.timing import pause_s
-from neurocards_operator.verdict import Finding, Obstacles, verdict
+from neurocards_operator.verdict import Finding, Obstacles, Verdict, verdict
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +80,7 @@ class Evaluator:
         self._start_s: float | None = None
         self._start_read_at_s: float | None = None
         self._ready_then = -1
+        self._unanswered: tuple[int, Turn] | None = None
 
     async def evaluate(self, known: Known, memory: Memory) -> Turn:
         """Raises ClusterError and NotLeadingError; then nothing is to be remembered."""
@@ -94,6 +102,10 @@ class Evaluator:
         if policy.mode is Mode.PAUSED:
             facts = Facts(mode=policy.mode)
             return self._undecided(facts, memory, interval_s, ready=found.ready)
+        unanswered, self._unanswered = self._unanswered, None
+        if unanswered is not None and unanswered[0] == found.replicas:
+            # It was written after all: a change of which nobody is told would be unexplained.
+            return replace(unanswered[1], ready=found.ready, pause_s=0.0)
         return await self._decided(known, policy, memory, found)
 
     def _undecided(
@@ -128,26 +140,39 @@ class Evaluator:
             fixed_slots=known.fixed_slots,
         )
         decision = decide(gathered.observation, policy, gathered.memory, gathered.now)
-        obstacles = Obstacles(conflict=conflict, old_pods=target.old_pods)
+        obstacles = Obstacles(
+            conflict=conflict, mismatch=_mismatch(policy, target), old_pods=target.old_pods
+        )
         outcome = verdict(decision.replicas, target.replicas, policy.mode, obstacles)
-        if outcome.write is not None:
-            if outcome.write < target.replicas:
-                await self._mark_busy_pods(known, policy, target)
-            await self._write(known, policy, target, outcome.write)
         done = Evaluated(policy, gathered.observation, decision, outcome, gathered.troubles)
-        return Turn(
+        turn = Turn(
             facts=Facts(mode=policy.mode, obstacles=obstacles, evaluated=done),
             memory=decision.memory,
             ready=target.ready,
             now=gathered.now,
             pause_s=pause_s(decision, policy, gathered.now),
         )
+        if outcome.write is None:
+            return turn
+        if outcome.write < target.replicas:
+            await self._mark_busy_pods(known, policy, target)
+        refused = await self._write(known, policy, target, outcome.write, turn)
+        if refused is None:
+            return turn
+        facts = Facts(
+            mode=policy.mode,
+            obstacles=replace(obstacles, blocked=refused),
+            evaluated=replace(done, verdict=Verdict(None, refused)),
+        )
+        return replace(turn, facts=facts, memory=memory)
 
     async def _write(
-        self, known: Known, policy: ScalingPolicy, target: Target, replicas: int
-    ) -> None:
+        self, known: Known, policy: ScalingPolicy, target: Target, replicas: int, turn: Turn
+    ) -> Finding | None:
+        """Write the number; give what was said against it. `turn` tells of it once it is known."""
         if not self._around.may_act():
             raise NotLeadingError
+        self._unanswered = replicas, turn
         try:
             await self._around.cluster.scale(
                 known.key.namespace,
@@ -156,9 +181,13 @@ class Evaluator:
                 resource_version=target.resource_version,
             )
         except ClusterRefusedError as error:
+            self._unanswered = None
             if error.is_conflict:
                 raise _TargetChangedError(str(error)) from error
-            raise
+            text = f"{replicas} replicas are wanted, and the API server refuses them: {error}"
+            return Finding("ScaleRefused", text)
+        self._unanswered = None
+        return None
 
     async def _measured_start_s(
         self, known: Known, policy: ScalingPolicy, target: Target
@@ -194,6 +223,16 @@ class Evaluator:
         if failed:
             reason = f"{failed} of {len(costs)} pods could not be marked"
             log.info("scaling.victims_unmarked", name=known.key.name, reason=reason)
+
+
+def _mismatch(policy: ScalingPolicy, target: Target) -> Finding | None:
+    if target.slots is None or target.slots == policy.jobs_per_replica:
+        return None
+    text = (
+        f"a pod carries {target.slots} jobs at once ({SLOTS_VARIABLE}), and the policy counts on "
+        f"{policy.jobs_per_replica} (jobsPerReplica): make them the same"
+    )
+    return Finding("SlotsMismatch", text)
 
 
 class _TargetChangedError(ClusterRefusedError):

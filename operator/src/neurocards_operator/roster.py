@@ -47,6 +47,11 @@ class Known:
         return int(text) if text.isdigit() else 0
 
     @property
+    def is_auto(self) -> bool:
+        """Say whether its decisions are carried out: in no other mode it can get in the way."""
+        return str((self.document.get("spec") or {}).get("mode", "Auto")) == "Auto"
+
+    @property
     def is_leaving(self) -> bool:
         """Say whether it was deleted and only waits for somebody's finalizer."""
         return "deletionTimestamp" in self.document["metadata"]
@@ -105,11 +110,17 @@ class Roster:
         return [key for key, known in self._known.items() if known.pool == pool]
 
     def rival_of(self, known: Known) -> Finding | None:
-        """Name the object that scales this one's target: the oldest one does, the others wait."""
+        """Name the object that scales this one's target: the oldest one does, the others wait.
+
+        One that only observes, or rests, neither waits nor is waited for.
+        """
+        if not known.is_auto:
+            return None
         rivals = [
             other
             for other in self._known.values()
-            if other.key.namespace == known.key.namespace
+            if other.is_auto
+            and other.key.namespace == known.key.namespace
             and other.target == known.target
             and (other.made, other.key) < (known.made, known.key)
         ]

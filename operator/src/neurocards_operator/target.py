@@ -10,6 +10,8 @@ from typing import Any
 
 from neurocards.domain.scaling_policy import Target as TargetReference
 
+SLOTS_VARIABLE = "WORKER_CONCURRENCY"
+"""How many jobs a pod carries at once, as the worker reads it."""
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 _PLURALS = {
     ("apps/v1", "Deployment"): "deployments",
@@ -22,13 +24,17 @@ STARTS_COUNTED = 20
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A scalable workload at one moment; `old_pods` belong to a former template."""
+    """A scalable workload at one moment; `old_pods` belong to a former template.
+
+    `slots`: jobs at once of a pod, None where its template does not say.
+    """
 
     replicas: int
     ready: int
     old_pods: int
     resource_version: str
     selector: str
+    slots: int | None = None
 
 
 def path_of(namespace: str, reference: TargetReference) -> str | None:
@@ -54,7 +60,16 @@ def target_of(tree: Mapping[str, Any]) -> Target:
         old_pods=max(0, there - updated) if "updatedReplicas" in status else 0,
         resource_version=str(tree["metadata"]["resourceVersion"]),
         selector=_selector(spec.get("selector") or {}),
+        slots=_slots(spec.get("template") or {}),
     )
+
+
+def _slots(template: Mapping[str, Any]) -> int | None:
+    for container in (template.get("spec") or {}).get("containers") or []:
+        for variable in container.get("env") or []:
+            if variable.get("name") == SLOTS_VARIABLE and str(variable.get("value")).isdigit():
+                return int(variable["value"])
+    return None
 
 
 def _selector(selector: Mapping[str, Any]) -> str:

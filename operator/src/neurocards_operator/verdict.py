@@ -23,11 +23,14 @@ class Finding(NamedTuple):
 class Obstacles:
     """What is known of the target beside its numbers; None = nothing in the way.
 
-    `blocked`: there is no target to scale. `conflict`: somebody else scales it.
+    `blocked`: there is no target to scale, or none that lets itself be scaled. `conflict`:
+    somebody else scales it. `mismatch`: its pods carry more or fewer jobs than the policy counts
+    on; that stops nothing.
     """
 
     blocked: Finding | None = None
     conflict: Finding | None = None
+    mismatch: Finding | None = None
     old_pods: int = 0
 
 

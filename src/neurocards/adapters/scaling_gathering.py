@@ -28,6 +28,7 @@ BUCKET_S = 900
 FORECAST_DAYS = 29
 COUNT_BACK_S_MAX = 24 * 3600.0
 """A scaler that was away for longer begins as one that is new."""
+SERVED_WITHIN_S = 60.0
 EXPERIENCE_S = 900.0
 
 
@@ -215,11 +216,16 @@ class PoolGatherer:
 
 
 def without_fixed(observation: Observation, slots: int) -> Observation:
-    """Take away what workers carry that this policy does not scale: running jobs first."""
+    """Take away what workers carry that this policy does not scale: running jobs first.
+
+    Jobs that wait too long are not taken by them, whatever was announced: the pods of a canary
+    whose image does not start must starve nobody.
+    """
     if slots <= 0:
         return observation
     carried = min(slots, observation.running)
-    taken = min(slots - carried, observation.queued)
+    is_served = observation.oldest_wait_s <= SERVED_WITHIN_S
+    taken = min(slots - carried, observation.queued) if is_served else 0
     stream = observation.stream
     if stream is not None:
         stream = replace(stream, jobs=max(0, stream.jobs - carried - taken))

@@ -239,3 +239,11 @@ def test_slots_of_others_are_taken_from_running_jobs_first():
         rest = without_fixed(seen, slots)
         assert rest.stream is not None
         assert (rest.queued, rest.running, rest.stream.jobs) == left
+
+
+def test_slots_that_let_jobs_wait_take_no_queued_ones():
+    """The pods of a canary whose image does not start carry nothing, whatever was announced."""
+    at = datetime.now(UTC)
+    seen = Observation(at=at, replicas=0, queued=10, running=4, oldest_wait_s=61.0)
+    rest = without_fixed(seen, 99)
+    assert (rest.queued, rest.running) == (10, 0)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from neurocards.testing.clock import FakeClock
 from neurocards_operator.pulse import Pulse
 from neurocards_operator.roster import FIXED_SLOTS, Key, Known, Roster, known_of
 
 
-def known(name: str, *, made: str = "2026-01-01T00:00:00Z", **metadata: Any) -> Known:
+def known(
+    name: str, *, made: str = "2026-01-01T00:00:00Z", mode: str = "Auto", **metadata: Any
+) -> Known:
     reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "worker"}
     return known_of(
         {
@@ -21,7 +25,7 @@ def known(name: str, *, made: str = "2026-01-01T00:00:00Z", **metadata: Any) -> 
                 "creationTimestamp": made,
             }
             | metadata,
-            "spec": {"scaleTargetRef": reference, "pool": name},
+            "spec": {"scaleTargetRef": reference, "pool": name, "mode": mode},
         }
     )
 
@@ -58,6 +62,15 @@ def test_when_the_older_one_is_gone_the_younger_one_scales():
     both = roster(first, second)
     assert both.drop(first.key)
     assert both.rival_of(second) is None
+
+
+@pytest.mark.parametrize("mode", ["Observe", "Paused"])
+def test_a_policy_that_writes_nothing_neither_waits_nor_is_waited_for(mode: str):
+    """A younger one is tried out beside the one that acts; an older one that rests stops nobody."""
+    resting, acting = known("b", mode=mode), known("a", made="2026-01-02T00:00:00Z")
+    assert roster(resting, acting).rival_of(acting) is None
+    trial = known("c", made="2026-01-03T00:00:00Z", mode=mode)
+    assert roster(acting, trial).rival_of(trial) is None
 
 
 def test_a_late_word_of_a_deletion_does_not_drop_the_successor():

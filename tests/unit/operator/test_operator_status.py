@@ -108,7 +108,6 @@ def test_what_bound_the_number_is_named_with_its_sentence():
     [
         (Facts(faults=(PolicyFault("spec.x", "is odd"),)), "Ready", "PolicyFault"),
         (Facts(faults=(PolicyFault("spec.x", "is odd"),)), "Degraded", "PolicyFault"),
-        (Facts(mode=Mode.PAUSED), "Ready", "Paused"),
         (Facts(obstacles=Obstacles(blocked=Finding("TargetMissing", "x"))), "Ready", "x"),
         (Facts(obstacles=Obstacles(blocked=Finding("TargetMissing", "x"))), "Degraded", "x"),
         (Facts(obstacles=Obstacles(conflict=Finding("SecondPolicy", "x"))), "Ready", "x"),
@@ -119,6 +118,18 @@ def test_what_keeps_an_object_from_deciding_is_named(facts: Facts, name: str, re
     condition = named(facts, name)
     assert condition.is_true is (name != "Ready")
     assert reason in {condition.reason, condition.message}
+
+
+def test_an_object_that_was_paused_on_purpose_is_ready():
+    """Helm 4 waits for it, and nothing is wrong."""
+    assert named(Facts(mode=Mode.PAUSED), "Ready")[1:3] == (True, "Paused")
+
+
+def test_pods_that_carry_another_number_of_jobs_than_the_policy_counts_on_degrade():
+    obstacles = Obstacles(mismatch=Finding("SlotsMismatch", "x"))
+    facts = Facts(evaluated=evaluated(), obstacles=obstacles)
+    assert named(facts, "Degraded")[1:3] == (True, "SlotsMismatch")
+    assert named(facts, "Ready").is_true
 
 
 def test_a_source_that_is_away_degrades_at_once_and_old_readings_hold_later():
