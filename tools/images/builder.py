@@ -1,7 +1,8 @@
 """The images of the product, built and written into archives: `python -m tools.images.builder`.
 
-With Docker where it answers, else with buildah. Where no registry answers the base is made of
-Debian's packages. `make cluster-images` brings what is built to the node of `make cluster`.
+With Docker where it answers, else with buildah, which is installed on Debian if it is missing.
+Where no registry answers the base is made of Debian's packages. `make cluster-images` brings what
+is built to the node of `make cluster`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tools.debian_packages import MissingPackagesError, install, missing_packages
 
 ROOT = Path(__file__).parents[2]
 TAG = "0.1.0"
@@ -45,6 +48,7 @@ class Builder:
     def build(self) -> list[str]:
         """Build whatever has changed; give the names of all images."""
         if not self._has(BASE) and not self._pulled(BASE):
+            _require("debootstrap")
             self.run("tools/images/base.sh")
         self.run("tools/images/build.sh")
         return [*(f"neurocards-{name}:{TAG}" for name in PROGRAMS), *STAND_INS]
@@ -77,11 +81,21 @@ class Builder:
 def find_builder() -> Builder:
     """Take what BUILDER names, else Docker where it answers, else buildah without a runtime."""
     program = os.environ.get("BUILDER") or ("docker" if _docker_answers() else "buildah")
+    _require(program)
     # A label that stays: another commit with the same sources is the same image.
     extra = {"BUILDER": program, "TAG": TAG, "STAND_INS": "1", "REVISION": "local"}
     if program == "buildah":
         extra |= {"BUILDAH_ISOLATION": "chroot", "NETWORK": "host"}
     return Builder(program, {**os.environ, **extra})
+
+
+def _require(program: str) -> None:
+    """Install a program of Debian that is missing, where that is possible."""
+    try:
+        if missing := missing_packages({program: program}):
+            install(missing)
+    except MissingPackagesError as error:
+        raise ImagesError(f"images need Docker or buildah: {error}") from error
 
 
 def _docker_answers() -> bool:

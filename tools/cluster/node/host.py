@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from ipaddress import IPv4Network
@@ -21,6 +20,12 @@ from tools.cluster.node.layout import (
     POD_NETWORK,
     SERVICE_NETWORK,
     Layout,
+)
+from tools.debian_packages import (
+    SYSTEM_PATH,
+    MissingPackagesError,
+    install,
+    missing_packages,
 )
 
 PACKAGES = {
@@ -39,7 +44,6 @@ _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _FORWARD_CHAIN = "NEUROCARDS-FORWARD"
 _FILTERS = ("iptables", "ip6tables")
 _KUBERNETES_CHAIN = "KUBE-"
-_SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def run(*command: str, check: bool = True, standard_input: str | None = None) -> str:
@@ -57,21 +61,19 @@ def require_packages() -> None:
     missing = _missing_packages()
     if not missing:
         return
-    if shutil.which("apt-get") is None:
-        raise NodeError(f"missing: {', '.join(missing)} (names of Debian's packages)")
-    os.environ.setdefault("DEBIAN_FRONTEND", "noninteractive")
-    run("apt-get", "update", "--quiet")
-    run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing)
+    try:
+        install(missing)
+    except MissingPackagesError as error:
+        raise NodeError(str(error)) from error
     if left := _missing_packages():
-        raise NodeError(f"missing: {', '.join(left)} (names of Debian's packages)")
+        raise NodeError(f"missing: {', '.join(sorted(left))} (names of Debian's packages)")
 
 
-def _missing_packages() -> list[str]:
-    path = f"{os.environ.get('PATH', '')}:{_SYSTEM_PATH}"
-    missing = {p for program, p in PACKAGES.items() if shutil.which(program, path=path) is None}
+def _missing_packages() -> set[str]:
+    missing = missing_packages(PACKAGES)
     if not (CNI_PROGRAMS / "ptp").exists():
         missing.add(CNI_PACKAGE)
-    return sorted(missing)
+    return missing
 
 
 def require_free() -> None:
@@ -161,7 +163,7 @@ def _delete_rule(line: str, *, table: str = "nat", program: str = "iptables") ->
 def _answer(command: Sequence[str], standard_input: str | None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - commands come from our own code
         list(command),
-        env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{_SYSTEM_PATH}"},
+        env={**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"},
         input=standard_input,
         capture_output=True,
         text=True,
