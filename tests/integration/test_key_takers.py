@@ -9,7 +9,7 @@ import asyncpg
 
 from neurocards.adapters.postgres import Database, PostgresKeyStore
 from neurocards.adapters.postgres.statements import load as product
-from neurocards.domain.keys import KeyTaken, parse_keys
+from neurocards.domain.keys import AllBlocked, KeyTaken, parse_keys
 from neurocards_worker.key_gate import KeyGate, KeyWindow, Turn
 from neurocards_worker.moments import SystemMoments
 from support.statements import load
@@ -65,3 +65,21 @@ async def test_takers_of_different_accounts_do_not_wait_for_each_other(
             other = await store.take(fingerprints, window_s=WINDOW_S, limit=LIMIT)
     assert isinstance(other, KeyTaken)
     assert {one, other.fingerprint} == {key.fingerprint for key in keys}
+
+
+async def test_a_block_that_is_set_while_the_key_is_taken_is_not_undone(
+    database: Database, pool: asyncpg.Pool
+):
+    """What is blocked between a taker's look and its booking stays blocked, and is not taken."""
+    store = PostgresKeyStore(database)
+    await store.register(KEY)
+    (fingerprint,) = (key.fingerprint for key in KEY)
+    block = product("keys")["block_key"].sql
+    async with pool.acquire() as other, other.transaction():
+        await other.execute(block, fingerprint, 3600.0, "billing", False)
+        taking = asyncio.create_task(store.take([fingerprint], window_s=WINDOW_S, limit=LIMIT))
+        # Long enough to have looked; the block is not committed yet.
+        await asyncio.sleep(0.3)
+    assert isinstance(await taking, AllBlocked)
+    states = await store.states([fingerprint])
+    assert states[fingerprint] == "billing"
