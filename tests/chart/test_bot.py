@@ -59,6 +59,16 @@ def test_three_bots_leave_one_at_a_time(chart: Chart) -> None:
     assert not chart.render(EXTERNAL).has("PodDisruptionBudget", "neurocards-bot")
 
 
+def test_the_active_colour_says_whether_bots_may_leave(chart: Chart) -> None:
+    """One at a time where there are several; bot.replicas counts nothing there."""
+    budget = "PodDisruptionBudget", "neurocards-bot"
+    assert chart.render(EXTERNAL, WEBHOOK, COLOURS).has(*budget)
+    single = {"bot": {"replicas": 3, "blueGreen": {"blue": {"replicas": 1}}}}
+    assert not chart.render(EXTERNAL, WEBHOOK, COLOURS, single).has(*budget)
+    turned = merged(single, {"bot": {"blueGreen": {"active": "green"}}})
+    assert chart.render(EXTERNAL, WEBHOOK, COLOURS, turned).has(*budget)
+
+
 def test_the_ingress_lets_in_what_telegram_and_the_provider_call(chart: Chart) -> None:
     """S1-33, S4-16: TLS, the two paths, and neither statistics nor administration."""
     values = {"ingress": {"enabled": True, "className": "nginx", "annotations": {"a/b": "60"}}}

@@ -32,6 +32,29 @@ CLUSTER = merged(
 )
 
 
+VERIFIED = {"database": {"sslMode": "verify-full"}}
+SYSTEM = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def authorities(rendered: Rendered) -> dict[str, str | None]:
+    """Give the file with the authority of each container that asks PostgreSQL."""
+    return {
+        name: value_of(container, "PGSSLROOTCERT")
+        for name, container in rendered.containers()
+        if "PGSSLMODE" in environment(container)
+    }
+
+
+def authority_volumes(rendered: Rendered) -> dict[str, dict[str, object]]:
+    """Give the Secret with the authority as each pod mounts it."""
+    return {
+        name: volume["secret"]
+        for name, pod in rendered.pods()
+        for volume in pod["spec"].get("volumes", [])
+        if volume["name"] == "postgres-authority"
+    }
+
+
 def migration(rendered: Rendered) -> dict[str, object]:
     found = [one for one in rendered.kind("Job") if "-migration" in one["metadata"]["name"]]
     assert len(found) == 1
@@ -73,6 +96,83 @@ def test_a_hook_needs_nothing_that_comes_after_it(chart: Chart) -> None:
     spec = job["spec"]
     assert isinstance(spec, dict)
     assert "serviceAccountName" not in spec["template"]["spec"]
+
+
+def test_a_password_for_the_migration_is_not_left_behind(chart: Chart) -> None:
+    """It is the schema owner's, and an uninstall does not know of hooks."""
+    values = {"database": {"users": {"migrate": {"existingSecret": "", "password": "secret"}}}}
+    secret = chart.render(EXTERNAL, values).find("Secret", "neurocards-database-migrate")
+    policy = secret["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+    assert set(policy.split(",")) == {"before-hook-creation", "hook-succeeded"}
+
+
+def test_the_passwords_of_a_cluster_stay_as_long_as_it(chart: Chart) -> None:
+    """An uninstall leaves the Cluster, whose roles nobody could log in to without them."""
+    keep = "helm.sh/resource-policy", "keep"
+    kept = chart.render(CLUSTER, api=[CLOUD_NATIVE_PG])
+    for name in ("bot", "worker", "operator", "ops", "migrate"):
+        secret = kept.find("Secret", f"neurocards-database-{name}")
+        assert keep in secret["metadata"]["annotations"].items()
+        # CloudNativePG reads both, and refuses a name that is not the role's.
+        assert secret["stringData"].keys() == {"username", "password"}
+        assert secret["stringData"]["username"] == f"neurocards_{name}"
+    for secret in chart.render(DEMO).kind("Secret"):
+        assert "annotations" not in secret["metadata"]
+
+
+def test_a_verified_server_is_known_by_an_authority_of_ones_own(chart: Chart) -> None:
+    """Every container that asks PostgreSQL finds the file, and nothing else of the Secret."""
+    values = {"database": {"caSecret": "authority", "caKey": "root.pem"}}
+    rendered = chart.render(EXTERNAL, VERIFIED, values)
+    found = authorities(rendered)
+    assert len(found) > 8
+    assert set(found.values()) == {"/etc/postgres-authority/root.pem"}
+    for name, container in rendered.containers():
+        mounts = {one["name"]: one for one in container["volumeMounts"]}
+        assert ("postgres-authority" in mounts) is (name in found), name
+        if name in found:
+            assert mounts["postgres-authority"]["mountPath"] == "/etc/postgres-authority"
+            assert mounts["postgres-authority"]["readOnly"] is True
+    secret = {"secretName": "authority", "items": [{"key": "root.pem", "path": "root.pem"}]}
+    volumes = authority_volumes(rendered)
+    assert volumes.keys() == {name.rsplit("/", 1)[0] for name in found}
+    assert all(one == secret for one in volumes.values())
+
+
+def test_without_a_secret_the_authorities_of_the_system_count(chart: Chart) -> None:
+    """The driver does not look for them by itself."""
+    for mode in ("verify-ca", "verify-full"):
+        rendered = chart.render(EXTERNAL, {"database": {"sslMode": mode}})
+        assert set(authorities(rendered).values()) == {SYSTEM}
+        assert authority_volumes(rendered) == {}
+
+
+def test_the_authority_of_a_cluster_leaves_its_key_behind(chart: Chart) -> None:
+    """The Secret that CloudNativePG makes holds the key that signs, too."""
+    rendered = chart.render(CLUSTER, VERIFIED, api=[CLOUD_NATIVE_PG])
+    assert set(authorities(rendered).values()) == {"/etc/postgres-authority/ca.crt"}
+    for name, secret in authority_volumes(rendered).items():
+        assert secret["secretName"] == "neurocards-postgres-ca", name
+        assert secret["items"] == [{"key": "ca.crt", "path": "ca.crt"}], name
+
+
+def test_where_nothing_is_verified_no_authority_is_named(chart: Chart) -> None:
+    """Neither by a weaker mode nor beside the demo's server, which has no TLS."""
+    weak = chart.render(EXTERNAL, {"database": {"sslMode": "require"}})
+    demo = chart.render(DEMO, VERIFIED, {"database": {"caSecret": "authority"}})
+    for rendered in (weak, demo):
+        assert set(authorities(rendered).values()) == {None}
+        assert authority_volumes(rendered) == {}
+
+
+def test_the_owner_of_the_schema_may_have_any_name(chart: Chart) -> None:
+    """The migrations grant nothing to it, so that the chart can make it by another one."""
+    values = {"database": {"users": {"migrate": {"name": "shop_owner"}}}}
+    cluster = chart.render(CLUSTER, values, api=[CLOUD_NATIVE_PG])
+    initdb = cluster.find("Cluster", "neurocards-postgres")["spec"]["bootstrap"]["initdb"]
+    assert initdb["owner"] == "shop_owner"
+    secret = cluster.find("Secret", initdb["secret"]["name"])
+    assert secret["stringData"]["username"] == "shop_owner"
 
 
 def test_each_process_has_a_login_of_its_own(chart: Chart) -> None:

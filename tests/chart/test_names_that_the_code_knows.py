@@ -28,14 +28,19 @@ from support.chart import (
 )
 
 SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text()
-# asyncpg reads the first itself; the others are the operator's own names.
-ELSEWHERE = {"PGSSLMODE", "POD_NAMESPACE"}
+# asyncpg reads the first two itself; the last is the operator's own name.
+ELSEWHERE = {"PGSSLMODE", "PGSSLROOTCERT", "POD_NAMESPACE"}
+VERIFIED = {"database": {"sslMode": "verify-full"}}
 METRIC = re.compile(r"\b(?:neurocards|database|api|message|notifications)_[a-z_]+\b")
 SUFFIX = re.compile(r"_(?:bucket|sum|count)$")
 
 
 @pytest.mark.parametrize("component", ["bot", "worker", "operator"])
-@pytest.mark.parametrize("values", [DEMO, merged(EXTERNAL, WEBHOOK)], ids=["demo", "external"])
+@pytest.mark.parametrize(
+    "values",
+    [DEMO, merged(EXTERNAL, WEBHOOK), merged(EXTERNAL, VERIFIED)],
+    ids=["demo", "external", "verified"],
+)
 def test_every_variable_is_a_setting(
     chart_once: Chart, values: dict[str, object], component: str
 ) -> None:
@@ -78,6 +83,16 @@ def test_alerts_come_as_rules_with_a_page_to_read(chart: Chart) -> None:
     for rule in rules:
         assert rule["annotations"]["runbook_url"].endswith("#" + rule["alert"].lower())
         assert 'namespace="shop"' in rule["expr"]
+
+
+def test_nobody_is_woken_about_a_bot_that_a_release_does_not_have(chart: Chart) -> None:
+    """A release for another pool has workers only; its other alerts stay."""
+    values = {"bot": {"enabled": False}, "monitoring": {"alerts": {"enabled": True}}}
+    rendered = chart.render(EXTERNAL, values, api=[PROMETHEUS])
+    rules = rendered.find("PrometheusRule", "neurocards")["spec"]["groups"][0]["rules"]
+    written = yaml.safe_load((FOLDER / "files" / "alerts.yaml").read_text())["rules"]
+    missing = {one["alert"] for one in written} - {rule["alert"] for rule in rules}
+    assert missing == {"NeurocardsBotDown"}
 
 
 def test_the_dashboard_comes_as_it_is(chart: Chart) -> None:

@@ -6,10 +6,12 @@ import yaml  # type: ignore[import-untyped]
 
 from neurocards.scaling_policies import load_policy, read_policy
 from support.chart import (
+    ADMISSION,
     DEMO,
     EXTERNAL,
     FOLDER,
     Chart,
+    Rendered,
     environment,
     main_container,
     value_of,
@@ -19,6 +21,13 @@ WITHOUT_OPERATOR = {
     "operator": {"enabled": False},
     "scaling": {"enabled": False},
     "worker": {"replicas": 7},
+}
+PREMIUM = {
+    "pool": "premium",
+    "bot": {"enabled": False},
+    "operator": {"enabled": False},
+    "migrations": {"enabled": False},
+    "maintenance": {"enabled": False},
 }
 
 
@@ -34,6 +43,18 @@ def test_without_the_operator_the_number_is_a_value(chart: Chart) -> None:
     assert rendered.find("Deployment", "neurocards-worker")["spec"]["replicas"] == 7
     assert not rendered.kind("NeurocardsScaling")
     assert not rendered.has("Deployment", "neurocards-operator")
+
+
+def test_another_autoscaler_finds_no_number_to_fight_over(chart: Chart) -> None:
+    """worker.replicas null: an upgrade neither sets it back nor is refused. 0 stays a number."""
+    counted = "NEUROCARDS_WORKERS_CONFIGURED"
+    for replicas, told in ((None, "1"), (0, "0")):
+        rendered = chart.render(EXTERNAL, WITHOUT_OPERATOR, {"worker": {"replicas": replicas}})
+        worker = rendered.find("Deployment", "neurocards-worker")
+        assert worker["spec"].get("replicas") == replicas
+        assert ("replicas" in worker["spec"]) is (replicas is not None)
+        bot = main_container(rendered.find("Deployment", "neurocards-bot"))
+        assert value_of(bot, counted) == told
 
 
 def test_the_slots_of_a_worker_come_from_one_value(chart: Chart) -> None:
@@ -70,6 +91,17 @@ def test_the_standard_rules_are_those_of_the_ready_policy(chart_once: Chart) -> 
     assert standard.keys() - {"scaleTargetRef"} <= made.keys()
     for key in standard.keys() - {"scaleTargetRef", "replicas"}:
         assert made[key] == standard[key], key
+
+
+def test_looking_on_and_holding_a_number_leave_the_rules(chart: Chart) -> None:
+    """mode and override are no rules: the standard ones hold beside them."""
+    standard = chart.render(EXTERNAL).find("NeurocardsScaling", "workers")
+    held = {"mode": "Observe", "override": {"replicas": 5, "until": "2026-12-01T00:00:00Z"}}
+    document = chart.render(EXTERNAL, {"scaling": {"spec": held}}).find(
+        "NeurocardsScaling", "workers"
+    )
+    assert document["spec"] == standard["spec"] | held
+    assert read_policy(document).override is not None
 
 
 def test_every_ready_policy_can_be_a_value(chart_once: Chart) -> None:
@@ -110,18 +142,35 @@ def test_a_worker_that_is_ended_has_the_time_to_hand_over(chart: Chart) -> None:
 
 def test_a_second_release_adds_a_pool(chart: Chart) -> None:
     """Several pools: workers of their own on the same database, one operator for all."""
-    values = {
-        "pool": "premium",
-        "bot": {"enabled": False},
-        "operator": {"enabled": False},
-        "migrations": {"enabled": False},
-        "maintenance": {"enabled": False},
-    }
-    rendered = chart.render(EXTERNAL, values)
-    assert [one["metadata"]["name"] for one in rendered.kind("Deployment")] == ["neurocards-worker"]
-    assert rendered.find("NeurocardsScaling", "workers")["spec"]["pool"] == "premium"
-    worker = main_container(rendered.find("Deployment", "neurocards-worker"))
+    rendered = chart.render(EXTERNAL, PREMIUM, release="premium")
+    deployments = [one["metadata"]["name"] for one in rendered.kind("Deployment")]
+    assert deployments == ["premium-neurocards-worker"]
+    policy = rendered.find("NeurocardsScaling", "workers-premium")
+    assert policy["spec"]["pool"] == "premium"
+    assert policy["spec"]["scaleTargetRef"]["name"] == deployments[0]
+    worker = main_container(rendered.find("Deployment", deployments[0]))
     assert value_of(worker, "NEUROCARDS_POOL") == "premium"
+
+
+def test_two_releases_of_one_namespace_share_no_name(chart: Chart) -> None:
+    """The second would be refused, or take over what is the first one's."""
+
+    def names(rendered: Rendered) -> set[tuple[str, str]]:
+        found = {(one["kind"], one["metadata"]["name"]) for one in rendered.manifests}
+        return {one for one in found if one[0] != "CustomResourceDefinition"}
+
+    networks = {"networkPolicy": {"enabled": True}}
+    first = names(chart.render(EXTERNAL, networks, api=[ADMISSION]))
+    second = names(chart.render(EXTERNAL, networks, PREMIUM, api=[ADMISSION], release="premium"))
+    assert first & second == set()
+
+
+def test_a_policy_may_have_a_name_of_ones_own(chart: Chart) -> None:
+    """Otherwise it is called after its pool."""
+    rendered = chart.render(EXTERNAL, PREMIUM, {"scaling": {"name": "first-class"}})
+    assert [one["metadata"]["name"] for one in rendered.kind("NeurocardsScaling")] == [
+        "first-class"
+    ]
 
 
 def test_a_variable_of_ones_own_replaces_the_charts(chart: Chart) -> None:

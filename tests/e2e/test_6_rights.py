@@ -12,6 +12,7 @@ from tools.cluster.api import KubernetesApi, Refusal
 from e2e.conftest import Installed
 from support.e2e_record import Record
 from support.kubectl import Kubectl, KubectlError
+from support.releases import pods_of
 
 TITLE = "6. Rights"
 WORKER_SCALE = "deployments/neurocards-worker", "--subresource=scale"
@@ -22,7 +23,11 @@ ALLOWED = (
     ("patch", "neurocardsscalings/workers", "--subresource=status"),
     ("update", "leases/neurocards-operator"),
     ("create", "events"),
+    ("list", "pods"),
+    # Of every pod of the namespace: RBAC knows no annotations. What limits it is tried below.
+    ("patch", "pods"),
 )
+COST = "controller.kubernetes.io/pod-deletion-cost"
 FORBIDDEN = (
     *((verb, "secrets") for verb in ("get", "list", "watch", "create")),
     ("get", "secrets/neurocards"),
@@ -31,8 +36,9 @@ FORBIDDEN = (
     ("patch", "deployments/neurocards-bot", "--subresource=scale"),
     ("patch", "deployments/neurocards-worker"),
     ("delete", "deployments/neurocards-worker"),
-    ("create", "pods/exec"),
-    ("delete", "pods"),
+    *((verb, "pods") for verb in ("get", "create", "update", "delete")),
+    ("create", "pods", "--subresource=exec"),
+    *(("patch", "pods", f"--subresource={part}") for part in ("ephemeralcontainers", "status")),
     ("create", "deployments"),
     ("patch", "customresourcedefinitions/neurocardsscalings.neurocards.io"),
     ("create", "rolebindings"),
@@ -64,16 +70,55 @@ def _may(kubectl: Kubectl, account: str, question: tuple[str, ...]) -> bool:
         return False
 
 
+def _as_the_operator(kubectl: Kubectl) -> KubernetesApi:
+    """Give the API server as the operator's pod sees it: with a token of its account."""
+    token = kubectl.run("create", "token", "neurocards-operator").strip()
+    known = read_access(kubectl.kubeconfig)
+    return KubernetesApi(Access(known.server, known.authority, token, verified=known.verified))
+
+
 async def test_the_operator_is_refused_a_secret_when_it_tries(installed: Installed):
     """With a token as its pod has one: the Secret of the release stays closed."""
     place = installed.place
-    token = place.kubectl.run("create", "token", "neurocards-operator").strip()
-    known = read_access(place.kubectl.kubeconfig)
-    mine = Access(known.server, known.authority, token, verified=known.verified)
-    async with KubernetesApi(mine) as api:
+    async with _as_the_operator(place.kubectl) as api:
         with pytest.raises(Refusal) as refused:
             await api.read("v1", "Secret", "neurocards", namespace=place.namespace)
     assert refused.value.code == httpx.codes.FORBIDDEN
+
+
+async def test_the_operator_marks_a_pod_and_changes_nothing_else_of_it(
+    installed: Installed, record: Record
+):
+    """With the same token: the cost of ending it is taken, an image and a label are refused.
+
+    Not by `kubectl patch`, which reads the pod first, and that the operator may not.
+    """
+    kubectl, where = installed.place.kubectl, installed.place.namespace
+    name = pods_of(kubectl, "bot")[0]
+    pod = json.loads(kubectl.run("get", "pod", name, "--output", "json"))
+    # A merge patch replaces a list, so that it has to be given whole.
+    containers = [{**one, "image": "stranger:1"} for one in pod["spec"]["containers"]]
+    changes: dict[str, dict[str, object]] = {
+        "image of its container": {"spec": {"containers": containers}},
+        "label": {"metadata": {"labels": {"app.kubernetes.io/component": "worker"}}},
+    }
+    said = []
+    async with _as_the_operator(kubectl) as api:
+        for what, change in changes.items():
+            with pytest.raises(Refusal) as refused:
+                await api.patch("v1", "Pod", name, change, namespace=where)
+            # By the admission policy: RBAC would have said 403.
+            assert refused.value.code == httpx.codes.UNPROCESSABLE_ENTITY
+            reason = refused.value.message.partition("denied request: ")[2]
+            assert reason == "the operator may set the annotations of pods and nothing else"
+            said.append(f"- a patch of the {what}: refused, {reason}")
+        mark = {"metadata": {"annotations": {COST: "7"}}}
+        marked = await api.patch("v1", "Pod", name, mark, namespace=where)
+    assert marked["metadata"]["annotations"][COST] == "7"
+    assert marked["spec"] == pod["spec"]
+    assert marked["metadata"]["labels"] == pod["metadata"]["labels"]
+    lines = "\n".join([*said, f"- a patch of the annotation `{COST}`: done"])
+    record.tell(TITLE, f"With a token of the operator, at a pod of the bot:\n{lines}")
 
 
 def test_only_the_operator_is_given_a_token(installed: Installed):

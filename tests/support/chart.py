@@ -19,6 +19,9 @@ NAMESPACE = "shop"
 PROMETHEUS = "monitoring.coreos.com/v1"
 CLOUD_NATIVE_PG = "postgresql.cnpg.io/v1"
 GATEWAY = "gateway.networking.k8s.io/v1"
+# Kubernetes 1.30 and newer have it; `helm template` names no kinds of its own accord.
+ADMISSION = "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy"
+KUBERNETES = "1.34.4"
 
 Manifest = dict[str, Any]
 
@@ -107,25 +110,30 @@ class Chart:
     helm: Path
 
     def render(
-        self, *layers: dict[str, Any], files: Sequence[Path] = (), api: Sequence[str] = ()
+        self,
+        *layers: dict[str, Any],
+        files: Sequence[Path] = (),
+        api: Sequence[str] = (),
+        release: str = RELEASE,
+        kubernetes: str = KUBERNETES,
     ) -> Rendered:
         """Render; RefusedError with Helm's words when it does not."""
-        text = _render(self.helm, yaml.safe_dump(merged(*layers)), tuple(files), tuple(api))
+        flags = [part for path in files for part in ("--values", str(path))]
+        flags += [part for version in api for part in ("--api-versions", version)]
+        flags += ["--kube-version", kubernetes]
+        text = _render(self.helm, release, yaml.safe_dump(merged(*layers)), tuple(flags))
         # Read anew each time, so that a test may change what it was given.
         return Rendered(tuple(one for one in yaml.load_all(text, yaml.CSafeLoader) if one))
 
 
 @cache
-def _render(helm: Path, values: str, files: tuple[Path, ...], api: tuple[str, ...]) -> str:
+def _render(helm: Path, release: str, values: str, flags: tuple[str, ...]) -> str:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as written:
         written.write(values)
         written.flush()
-        command = [str(helm), "template", RELEASE, str(FOLDER), "--namespace", NAMESPACE]
-        command += ["--include-crds", "--kube-version", "1.34.4"]
-        for path in (*files, Path(written.name)):
-            command += ["--values", str(path)]
-        for version in api:
-            command += ["--api-versions", version]
+        command = [str(helm), "template", release, str(FOLDER), "--namespace", NAMESPACE]
+        # The values of a test come last and win over those of files.
+        command += ["--include-crds", *flags, "--values", written.name]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     if done.returncode != 0:
         raise RefusedError(done.stderr)

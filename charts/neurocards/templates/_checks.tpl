@@ -47,10 +47,10 @@ at once, and each names its key. */}}
 {{- end -}}
 {{- if ne $databaseMode "external" -}}
 {{- range $name, $user := $v.database.users -}}
-{{- if ne $user.name (printf "neurocards_%s" $name) -}}
+{{- if and (ne $name "migrate") (ne $user.name (printf "neurocards_%s" $name)) -}}
 {{- $faults = append $faults (printf "database.users.%s.name: the chart makes the roles in mode %s, and the migrations grant to neurocards_%s" $name $databaseMode $name) -}}
 {{- end -}}
-{{- if and (eq $databaseMode "cnpg") (ne $user.passwordKey "password") -}}
+{{- if and (eq $databaseMode "cnpg") $user.existingSecret (ne $user.passwordKey "password") -}}
 {{- $faults = append $faults (printf "database.users.%s.passwordKey: CloudNativePG reads the keys username and password of the Secret" $name) -}}
 {{- end -}}
 {{- end -}}

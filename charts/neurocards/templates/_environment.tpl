@@ -120,7 +120,7 @@ apply refuses a name that comes twice. Takes {base, extra}; gives YAML. */}}
 {{- with .Values.bot.supportHandle }}
 - {name: NEUROCARDS_SUPPORT_HANDLE, value: {{ . | quote }}}
 {{- end }}
-- {name: NEUROCARDS_WORKERS_CONFIGURED, value: {{ ternary .Values.scaling.spec.replicas.base (default 1 .Values.worker.replicas) .Values.scaling.enabled | quote }}}
+- {name: NEUROCARDS_WORKERS_CONFIGURED, value: {{ ternary .Values.scaling.spec.replicas.base (ternary 1 .Values.worker.replicas (kindIs "invalid" .Values.worker.replicas)) .Values.scaling.enabled | quote }}}
 {{- end -}}
 
 {{- define "neurocards.workerEnv" -}}

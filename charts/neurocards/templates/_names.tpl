@@ -82,7 +82,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{/* The Secret with the authority that signed the server's certificate; CloudNativePG makes one. */}}
 {{- define "neurocards.databaseCaSecret" -}}
-{{- if hasPrefix "verify-" .Values.database.sslMode -}}
+{{- if and (hasPrefix "verify-" .Values.database.sslMode) (ne (include "neurocards.databaseMode" .) "demo") -}}
 {{- $made := ternary (printf "%s-postgres-ca" (include "neurocards.fullname" .)) "" (eq (include "neurocards.databaseMode" .) "cnpg") -}}
 {{- default $made .Values.database.caSecret -}}
 {{- end -}}

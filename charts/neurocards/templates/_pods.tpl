@@ -100,8 +100,11 @@ readinessProbe:
 
 {{- define "neurocards.databaseVolumes" -}}
 {{- with include "neurocards.databaseCaSecret" . }}
+{{- /* The certificate alone: in the Secret of CloudNativePG the authority's private key lies beside it. */}}
 - name: postgres-authority
-  secret: {secretName: {{ . }}}
+  secret:
+    secretName: {{ . }}
+    items: [{key: {{ $.Values.database.caKey | quote }}, path: {{ $.Values.database.caKey | quote }}}]
 {{- end }}
 {{- end -}}
 
