@@ -77,7 +77,7 @@ class Timings(Concern):
     render_poll_callback_s: float = Field(45.0, gt=0)
     """The same where the provider calls back: a net under lost callbacks."""
     task_unknown_s: float = Field(120.0, gt=0)
-    """A provider that does not know its own task for so long has lost it."""
+    """A task that the provider does not know, or has made and not shown, for so long is lost."""
     key_wait_s: float = Field(300.0, gt=0)
     """How long a job keeps its slot while every key has used up its window."""
     ambiguity_wait_s: float = Field(600.0, gt=0)

@@ -48,6 +48,7 @@ KINDS = (
     Kind("kie.temporary", 2, (1.0, 3.0)),
     Kind("kie.stuck", 1, (0.5, 1.5)),
     Kind("kie.result-500", 1, (1.0, 3.0)),
+    Kind("kie.result-null", 1, (1.0, 3.0)),
     Kind("kie.callbacks", 3, (2.0, LONGEST_S)),
     Kind("openai.openai-rate", 2, (1.0, 3.0)),
     Kind("openai.openai-500", 2, (1.0, 3.0)),

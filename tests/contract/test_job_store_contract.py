@@ -342,6 +342,12 @@ async def test_a_render_that_was_finished_is_remembered_until_its_task_is_forgot
     assert (await claimed(world, job.id)).rendered_at is None
 
 
+async def test_that_a_delivery_began_is_taken_back_where_nothing_was_shown(world: World):
+    job = await brought_to(world, JobStatus.DELIVERING)
+    assert await world.jobs.postpone(job.fence, after_s=0, reason="telegram_away", unshown=True)
+    assert (await claimed(world, job.id)).delivery_began_at is None
+
+
 async def test_that_a_delivery_began_is_remembered_over_postponements(world: World):
     job = await brought_to(world, JobStatus.FETCHING)
     assert job.delivery_began_at is None

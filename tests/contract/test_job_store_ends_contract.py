@@ -80,15 +80,20 @@ async def test_nothing_is_told_of_a_job_that_goes_on_or_under_another_attempt(wo
     assert not await world.jobs.mark_told(new_job_id(), attempt=1)
 
 
-async def test_ends_that_tell_themselves_are_told_at_once(world: World):
-    """A user who has blocked the bot cannot be told; a video in a new message sounds."""
-    undelivered = await brought_to(world, JobStatus.DELIVERING, user_id=USER_ID + 1)
+async def test_an_end_without_a_delivery_is_to_be_told_as_such(world: World):
+    """Whoever has not blocked the bot must hear how to get his video."""
+    undelivered = await brought_to(world, JobStatus.DELIVERING)
     await world.jobs.finish(undelivered.fence, result_file_id=None, undelivered=True)
+    untold = await _untold(world, undelivered.id)
+    assert untold is not None
+    assert (untold.job.status, untold.undelivered) == (JobStatus.DONE, True)
+
+
+async def test_a_video_in_a_new_message_tells_itself(world: World):
     anew = await brought_to(world, JobStatus.DELIVERING, user_id=USER_ID + 2)
     await world.jobs.mark_fallback_sent(anew.fence)
     await world.jobs.finish(anew.fence, result_file_id="file", undelivered=False)
-    for job_id in (undelivered.id, anew.id):
-        assert await _untold(world, job_id) is None
+    assert await _untold(world, anew.id) is None
 
 
 async def test_a_cancellation_is_told_by_whoever_meets_the_job_next(world: World):

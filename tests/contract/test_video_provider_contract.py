@@ -264,9 +264,6 @@ async def test_an_order_that_was_never_sent_leaves_no_doubt():
         ("generation-failed", FailureClass.TEMPORARY),
         ("timeout", FailureClass.TEMPORARY),
         ("unknown", FailureClass.UNKNOWN),
-        ("result-null", FailureClass.TEMPORARY),
-        ("result-empty", FailureClass.TEMPORARY),
-        ("result-broken", FailureClass.TEMPORARY),
     ],
 )
 async def test_a_failed_render_keeps_its_class(word: str, expected: FailureClass):
@@ -278,6 +275,17 @@ async def test_a_failed_render_keeps_its_class(word: str, expected: FailureClass
     assert render.state is RenderState.FAILED
     assert render.failure is not None
     assert render.failure.failure_class is expected
+
+
+@pytest.mark.parametrize("word", ["result-null", "result-empty", "result-broken"])
+async def test_a_success_without_a_video_is_no_failure_since_it_is_paid_for(word: str):
+    async with kie_simulator() as kie, kie_provider(kie) as provider:
+        task_id = await kie.created(f"Soft light [sim:{word}]")
+        await kie.ended(task_id)
+        render = await provider.render(GOOD, task_id)
+
+    assert (render.state, render.result_url) == (RenderState.SUCCEEDED, None)
+    assert render.failure is None
 
 
 async def test_an_envelope_that_contradicts_its_task_does_not_count():

@@ -135,7 +135,7 @@ DEEDS: Mapping[str, Deed] = {
 NOT_VISITED = {
     "dialogues.set_data": "aiogram's storage has it; our handlers merge instead",
     "dialogues.set_state": "aiogram's storage has it; our dialogues have no states",
-    "outbox.mark_told": "it follows an order that nobody began until its deadline",
+    "outbox.mark_told": "it follows words without a status message, or an order nobody began",
     "hints.announce_surely": "the provider calls again, and the net of looks is below",
     "orders.past_order": "a press that reads and comes again; what it makes is a draft",
     "inspector.cleaned": "a worker cleans photos, the bot looks at them",

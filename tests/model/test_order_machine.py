@@ -15,6 +15,7 @@ import tempfile
 from collections import deque
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -134,12 +135,14 @@ class BilledProvider(FakeVideoProvider):
 
     async def render(self, key: Any, task_id: str) -> Render:
         self._moment += 1
+        addresses = [made.callback_url for made in self.created if made.task_id == task_id]
+        address = addresses[0] if addresses else None
         if task_id in self._failed:
-            return Render(RenderState.FAILED, failure=PASSING)
+            return Render(RenderState.FAILED, failure=PASSING, callback_url=address)
         told = await super().render(key, task_id)
         if told.state is RenderState.FAILED:
             self._failed[task_id] = len(self.created)
-        return told
+        return replace(told, callback_url=address)
 
     def bill(self) -> list[invariants.Task]:
         tasks = []
@@ -227,6 +230,9 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule(target=orders)
     def an_order_is_accepted(self) -> AcceptRequest:
+        return self._accepted()
+
+    def _accepted(self) -> AcceptRequest:
         request = self._run(drafted(self._world, user_id=next(self.users)))
         accepted = self._run(self._world.orders.accept(request))
         assert accepted.outcome is AcceptOutcome.CREATED
@@ -277,6 +283,11 @@ class OrderMachine(RuleBasedStateMachine):
     def the_next_render_fails(self, failure: ClassifiedFailure) -> None:
         self._provider.renders.append(Render(RenderState.FAILED, failure=failure))
 
+    @rule(looks=st.sampled_from([1, 12]))
+    def the_next_results_are_missing(self, looks: int) -> None:
+        """For a moment, or for so long that the render is given up."""
+        self._provider.renders.extend([Render(RenderState.SUCCEEDED)] * looks)
+
     @rule()
     def the_next_answer_of_the_provider_is_lost(self) -> None:
         self._provider.lost_answers += 1
@@ -286,6 +297,18 @@ class OrderMachine(RuleBasedStateMachine):
         """Late, early, or with the task of another job."""
         known = [made.task_id for made in self._provider.created]
         self._hints.append(data.draw(st.sampled_from([*known, "task-of-nobody"])))
+
+    @rule(target=orders)
+    def a_failed_task_calls_back_while_the_order_after_it_is_in_doubt(self) -> AcceptRequest:
+        """Chance alone would hardly ever put these in a row."""
+        order = self._accepted()
+        self._provider.renders.append(Render(RenderState.FAILED, failure=PASSING))
+        self._run(self._handled(order.job_id))
+        self._run(self._world.pass_time(LEASE_S + 1))
+        self._provider.lost_answers += 1
+        self._hints.extend(made.task_id for made in self._provider.created)
+        self._run(self._handled(order.job_id))
+        return order
 
     @rule(call=st.sampled_from(["edit_status", "replace_with_video", "send_video", "send_text"]))
     def an_answer_of_telegram_is_lost(self, call: str) -> None:

@@ -24,14 +24,14 @@ from neurocards.testing.world import MemoryWorld
 from neurocards.translations import Translations
 from neurocards_bot.accounts import Accounts
 from neurocards_bot.dispatching import build_dispatcher
-from neurocards_bot.messages import LateEdits
+from neurocards_bot.messages import LateEdits, Still
 from neurocards_bot.metrics import BotMetrics
 from neurocards_bot.order_texts import OrderTexts
 from neurocards_bot.ordering import Ordering
 from neurocards_bot.outbound import answer_model, make_bot
 from neurocards_bot.photo_texts import PhotoTexts
 from neurocards_bot.photos import PhotoIntake
-from neurocards_bot.processing import UpdateProcessor
+from neurocards_bot.processing import Applied, UpdateProcessor
 from neurocards_bot.screens import Screen
 from neurocards_bot.templates import CachedTemplates
 from neurocards_bot.texts import Texts
@@ -117,11 +117,20 @@ class RecordedEdits(LateEdits):
     def __init__(self) -> None:
         super().__init__(lambda: None)
         self.screens: list[Screen] = []
+        self.stills: list[Still | None] = []
 
     def submit(
-        self, _bot: Bot, _chat_id: int, _message_id: int, draw: Callable[[], Screen]
+        self,
+        bot: Bot,
+        chat_id: int,
+        message_id: int,
+        draw: Callable[[], Screen],
+        *,
+        still: Still | None = None,
     ) -> None:
+        del bot, chat_id, message_id
         self.screens.append(draw())
+        self.stills.append(still)
 
 
 class Desk:
@@ -160,6 +169,7 @@ class Desk:
                 pool="default",
                 job_deadline_s=3600.0,
                 wake_relay=self._wake,
+                mark_told=self.world.outbox.mark_told,
             ),
             accounts=Accounts(
                 orders,
@@ -260,3 +270,22 @@ def membership(old: str, new: str) -> dict[str, Any]:
         "old_chat_member": {"status": old, "user": member, **more},
         "new_chat_member": {"status": new, "user": member, **more},
     }
+
+
+async def ordered(desk: Desk, **content: Any) -> str:
+    """Bring a dialogue to the options; gives the data of the confirm button."""
+    await desk.message(**photo(**content))
+    await desk.press(desk.button("Первый"))
+    return desk.button("Создать видео")
+
+
+def alert_of(verdict: Any) -> str:
+    """Give what pops up after a press."""
+    assert isinstance(verdict, Applied)
+    assert verdict.reply is not None
+    return str(verdict.reply.text)
+
+
+def balance(desk: Desk) -> int:
+    """Count the credits of the desk's user."""
+    return desk.world.database.users[USER_ID].balance

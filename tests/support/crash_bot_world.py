@@ -195,6 +195,7 @@ class CrashBotWorld:
         twice = [user for user in {job.user_id for job in jobs} if _count(jobs, user) > 1]
         return {
             *await invariants.at_rest(pool),
+            *await invariants.told(pool),
             *history.check(await history.operations(pool)),
             *invariants.bill(jobs, tasks),
             *invariants.chats(of_recent, shown),

@@ -109,6 +109,7 @@ class CrashWorld:
         shown = {chat: await self._shown(chat) for chat in newest}
         return {
             *await invariants.at_rest(pool),
+            *await invariants.told(pool),
             *history.check(await history.operations(pool)),
             *invariants.bill(jobs, tasks),
             *invariants.chats([job for job in jobs if job.chat_id in newest], shown),

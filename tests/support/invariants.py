@@ -103,6 +103,11 @@ async def at_rest(database: Statements) -> list[Breach]:
     return await _breaches(database, "always") + await _breaches(database, "rest")
 
 
+async def told(database: Statements) -> list[Breach]:
+    """Check that every end was told; where there are workers to tell it."""
+    return await _breaches(database, "told")
+
+
 async def _breaches(database: Statements, when: str) -> list[Breach]:
     found: list[Breach] = []
     for name, sql in SQL.items():

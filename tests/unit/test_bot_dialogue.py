@@ -6,37 +6,29 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiogram.exceptions import TelegramBadRequest, TelegramNetworkError
-from aiogram.methods import EditMessageText, GetFile, SendMessage, SendVideo
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.methods import EditMessageText, GetFile, SendVideo
 
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.orders import AspectRatio, ScriptLanguage
 from neurocards.domain.photos import PhotoFault
-from neurocards.testing.world import carried_to, claimed
-from neurocards_bot.processing import Applied, Repeat
-from support.bot_desk import BOT_ID, USER_ID, Desk, membership, message, photo, press
+from neurocards.testing.world import VIOLATION, carried_to, claimed
+from support.bot_desk import (
+    BOT_ID,
+    USER_ID,
+    Desk,
+    alert_of,
+    balance,
+    membership,
+    ordered,
+    photo,
+    press,
+)
 
 
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
-
-
-async def ordered(desk: Desk, **content: Any) -> str:
-    """Bring a dialogue to the options; gives the data of the confirm button."""
-    await desk.message(**photo(**content))
-    await desk.press(desk.button("Первый"))
-    return desk.button("Создать видео")
-
-
-def alert_of(verdict: Any) -> str:
-    assert isinstance(verdict, Applied)
-    assert verdict.reply is not None
-    return str(verdict.reply.text)
-
-
-def balance(desk: Desk) -> int:
-    return desk.world.database.users[USER_ID].balance
 
 
 class TestStart:
@@ -295,6 +287,18 @@ class TestConfirm:
         assert desk.wakes == 1
         assert "Заказ принят" in desk.edits.screens[-1].html
 
+    async def test_the_message_is_redrawn_only_while_the_job_is_under_way(self, desk: Desk):
+        """Otherwise its end, which is told once, would be drawn over."""
+        await desk.press(await ordered(desk))
+        (still,) = desk.edits.stills
+        assert still is not None
+        (record,) = desk.world.database.jobs.values()
+        assert await still()
+        job = await claimed(desk.world, record.id)
+        assert await still()
+        await desk.world.jobs.fail(job.fence, VIOLATION)
+        assert not await still()
+
     async def test_two_presses_at_once_on_two_devices_make_one_job(self, desk: Desk):
         confirm = await ordered(desk)
         replies = await asyncio.gather(desk.press(confirm), desk.press(confirm))
@@ -329,71 +333,6 @@ class TestConfirm:
         await desk.press(confirm)
         assert "уже принят" in alert_of(await desk.press(option))
         assert desk.telegram.called("editMessageReplyMarkup") == []
-
-
-class TestCancel:
-    async def test_a_queued_job_is_cancelled_and_refunded(self, desk: Desk):
-        await desk.press(await ordered(desk))
-        (told,) = await desk.says("/cancel")
-        assert "стоимость возвращена" in told
-        assert balance(desk) == 3
-        (job,) = desk.world.database.jobs.values()
-        assert job.status is JobStatus.CANCELLED
-
-    async def test_the_button_under_the_status_message_cancels_too(self, desk: Desk):
-        await desk.press(await ordered(desk))
-        keyboard = desk.edits.screens[-1].keyboard
-        assert keyboard is not None
-        data = str(keyboard.inline_keyboard[0][0].callback_data)
-        await desk.press(data)
-        assert balance(desk) == 3
-        assert "уже завершён" in alert_of(await desk.press(data))
-        assert balance(desk) == 3
-
-    async def test_a_rendering_job_cannot_be_cancelled_any_more(self, desk: Desk):
-        await desk.press(await ordered(desk))
-        (record,) = desk.world.database.jobs.values()
-        job = await claimed(desk.world, record.id)
-        await carried_to(desk.world, job, JobStatus.RENDERING)
-        (told,) = await desk.says("/cancel")
-        assert "уже нельзя" in told
-        assert balance(desk) == 2
-
-    async def test_an_update_that_comes_again_is_told_again_but_cancels_no_other_order(
-        self, desk: Desk
-    ):
-        for _ in range(2):
-            await desk.press(await ordered(desk))
-        lost = TelegramNetworkError(method=SendMessage(chat_id=1, text="x"), message="reset")
-        desk.telegram.faults["sendMessage"] = [lost]
-        update = desk.update(message=message(text="/cancel"))
-        before = len(desk.telegram.texts())
-        first = await desk.processor.process_raw(desk.bot, update)
-        second = await desk.processor.process_raw(desk.bot, update)
-        assert (type(first), type(second)) == (Repeat, Applied)
-        assert "стоимость возвращена" in desk.telegram.texts()[before:][-1]
-        ends = [job.status for job in desk.world.database.jobs.values()]
-        assert sorted(ends) == [JobStatus.CANCELLED, JobStatus.QUEUED]
-
-    async def test_without_a_job_the_open_order_is_discarded(self, desk: Desk):
-        await ordered(desk)
-        (told,) = await desk.says("/cancel")
-        assert "кредиты не списаны" in told
-        assert desk.world.database.drafts == {}
-
-    async def test_with_nothing_open_that_is_said(self, desk: Desk):
-        (told,) = await desk.says("/cancel")
-        assert "Отменять нечего" in told
-
-    async def test_somebody_else_s_job_cannot_be_cancelled(self, desk: Desk):
-        await desk.press(await ordered(desk))
-        keyboard = desk.edits.screens[-1].keyboard
-        assert keyboard is not None
-        data = str(keyboard.inline_keyboard[0][0].callback_data)
-        verdict = await desk.tell(callback_query=press(data, user_id=USER_ID + 1))
-        assert "устарело" in alert_of(verdict)
-        (job,) = desk.world.database.jobs.values()
-        assert job.status is JobStatus.QUEUED
 
 
 class TestAccount:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
-from aiogram.exceptions import ClientDecodeError, TelegramBadRequest, TelegramForbiddenError
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramBadRequest,
+    TelegramForbiddenError,
+    TelegramNetworkError,
+    TelegramRetryAfter,
+    TelegramServerError,
+)
 from aiogram.methods import EditMessageText, SendMessage
 
 from neurocards.domain.buttons import order_again_data
@@ -18,9 +25,14 @@ from support.bot_desk import BOT_ID, USER_ID, ScriptedTelegram
 
 TEXTS = OrderTexts(Translations.load("neurocards_bot", "neurocards_bot"))
 JOB = OverdueJob(UUID(int=7), BOT_ID, USER_ID, 77, "ru")
-GONE = TelegramBadRequest(
-    method=EditMessageText(text="x"), message="Bad Request: message to edit not found"
-)
+EDIT = EditMessageText(text="x")
+
+
+def refused(reason: str) -> TelegramBadRequest:
+    return TelegramBadRequest(method=EDIT, message=f"Bad Request: {reason}")
+
+
+GONE = refused("message to edit not found")
 
 
 @pytest.fixture
@@ -53,6 +65,33 @@ async def test_without_the_status_message_a_new_one_says_it(
     telegram.faults["editMessageText"] = [GONE]
     await notice.tell([JOB])
     assert telegram.texts() == [TEXTS.overdue("ru")]
+
+
+async def test_a_message_that_says_so_already_is_no_reason_for_another_one(
+    telegram: ScriptedTelegram, notice: OverdueNotice
+):
+    """An edit is repeated when its reply was lost, and the repeat finds nothing to change."""
+    telegram.faults["editMessageText"] = [refused("message is not modified: exactly the same")]
+    assert await notice.tell([JOB]) == [JOB.job_id]
+    assert telegram.called("sendMessage") == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TelegramNetworkError(method=EDIT, message="reset"),
+        TelegramServerError(method=EDIT, message="502"),
+        TelegramRetryAfter(method=EDIT, message="Too Many Requests", retry_after=30),
+        refused("can't parse entities"),
+    ],
+)
+async def test_an_edit_that_may_have_shown_or_may_show_later_is_left_to_a_worker(
+    telegram: ScriptedTelegram, notice: OverdueNotice, error: Exception
+):
+    """A new message would tell the same a second time."""
+    telegram.faults["editMessageText"] = [error]
+    assert await notice.tell([JOB]) == []
+    assert telegram.called("sendMessage") == []
 
 
 @pytest.mark.parametrize(

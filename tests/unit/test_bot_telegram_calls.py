@@ -15,12 +15,13 @@ from aiogram.exceptions import (
 from aiogram.methods import EditMessageText, SendMessage, SetWebhook
 from prometheus_client import CollectorRegistry
 
+from neurocards.errors import StoreUnavailableError
 from neurocards.outbound import Turns
 from neurocards.testing.clock import FakeClock
 from neurocards.testing.database import MemoryDatabase
 from neurocards.testing.outbound import MemoryOutboundBuckets
 from neurocards.translations import Translations
-from neurocards_bot.messages import LateEdits, show
+from neurocards_bot.messages import LateEdits, show, take_keyboard_away
 from neurocards_bot.metrics import BotMetrics
 from neurocards_bot.outbound import Outbound, make_bot
 from neurocards_bot.registration import Registration
@@ -97,20 +98,31 @@ async def test_an_edit_is_repeated_after_a_broken_connection(line: Line):
     assert len(line.telegram.calls) == 2
 
 
+async def test_a_message_that_shows_the_screen_already_needs_no_edit(line: Line):
+    unchanged = (
+        "message is not modified: specified new message content and reply markup are exactly"
+    )
+    line.telegram.faults["editMessageText"] = [
+        TelegramBadRequest(method=EDIT, message=f"Bad Request: {unchanged}")
+    ]
+    assert await show(line.bot, 1, 2, Screen("x"))
+
+
 @pytest.mark.parametrize(
     "reason",
     [
-        "message is not modified: specified new message content and reply markup are exactly",
         "message to edit not found",
         "message can't be edited",
+        "MESSAGE_ID_INVALID",
         "there is no text in the message to edit",
     ],
 )
-async def test_an_edit_without_anything_to_edit_is_silent(line: Line, reason: str):
-    line.telegram.faults["editMessageText"] = [
-        TelegramBadRequest(method=EDIT, message=f"Bad Request: {reason}")
-    ]
-    await show(line.bot, 1, 2, Screen("x"))
+async def test_an_edit_of_a_message_that_is_gone_is_silent_and_says_so(line: Line, reason: str):
+    fault = TelegramBadRequest(method=EDIT, message=f"Bad Request: {reason}")
+    line.telegram.faults["editMessageText"] = [fault]
+    line.telegram.faults["editMessageReplyMarkup"] = [fault]
+    assert not await show(line.bot, 1, 2, Screen("x"))
+    await take_keyboard_away(line.bot, 1, 2)
 
 
 async def test_an_edit_that_is_wrong_is_an_error(line: Line):
@@ -151,6 +163,46 @@ class TestLateEdits:
         edits.drain()
         await asyncio.wait_for(task, timeout=20)
         assert len(line.telegram.called("editMessageText")) == 2
+
+    async def test_nothing_is_drawn_later_than_an_edit_may_be_old(
+        self, line: Line, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Its age counts from the press, however long it waited for others and for Telegram."""
+        loop, age_s, drawn_after_s = asyncio.get_running_loop(), 0.3, list[float]()
+        monkeypatch.setattr(LateEdits, "AGE_S_MAX", age_s)
+        monkeypatch.setattr(LateEdits, "AT_ONCE", 1)
+        edits = LateEdits(lambda: None)
+        pressed_at = loop.time()
+
+        async def hang(*_: Any, **__: Any) -> None:
+            drawn_after_s.append(loop.time() - pressed_at)
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(line.telegram, "make_request", hang)
+        for number in range(3):
+            edits.submit(line.bot, 1, number, drawn)
+        edits.drain()
+        await asyncio.wait_for(edits.run(), timeout=20)
+        assert [after_s for after_s in drawn_after_s if after_s > age_s] == []
+
+    @pytest.mark.parametrize("error", [None, StoreUnavailableError("away")])
+    async def test_nothing_is_drawn_over_what_was_said_of_the_end_of_a_job(
+        self, line: Line, error: Exception | None
+    ):
+        """Nor where nobody can tell whether it has ended: its worker draws the message."""
+
+        async def is_under_way() -> bool:
+            if error is not None:
+                raise error
+            return False
+
+        edits = LateEdits(lambda: None)
+        edits.submit(line.bot, 1, 1, drawn, still=is_under_way)
+        edits.submit(line.bot, 1, 2, drawn)
+        edits.drain()
+        await asyncio.wait_for(edits.run(), timeout=20)
+        (call,) = line.telegram.called("editMessageText")
+        assert getattr(call, "message_id", None) == 2
 
 
 class TestRegistration:

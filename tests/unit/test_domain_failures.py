@@ -69,7 +69,6 @@ KIE_CASES = [
     ("500", "aspect_ratio is required", UNKNOWN),
     ("400", "Bad request", UNKNOWN),
     ("505", "Feature disabled", UNKNOWN),
-    ("422", "recordInfo is null", TEMPORARY),
     ("408", "", TEMPORARY),
     ("455", "Service under maintenance", TEMPORARY),
     ("500", "internal error, please try again later.", TEMPORARY),

@@ -80,7 +80,6 @@ _TEMPORARY_TEXT = re.compile(
     r"internal (server )?error|server exception|heavy load|overloaded|try again later"
     r"|time-?out|timed out|paused|something didn't look right|sentinel_block"
 )
-_TASK_NOT_KNOWN_YET_TEXT = re.compile(r"recordinfo is null")
 _BILLING_CODES = frozenset({"402", "433"})
 _RATE_LIMIT_CODES = frozenset({"429", "430"})
 _CONFIGURATION_CODES = frozenset({"400", "401", "403", "404", "422", "505"})
@@ -98,8 +97,6 @@ _KIE_RULES = (
     _Rule(FailureClass.BILLING, _BILLING_CODES, _BILLING_TEXT),
     _Rule(FailureClass.RATE_LIMIT, _RATE_LIMIT_CODES, _RATE_LIMIT_TEXT),
     _Rule(FailureClass.USER_VIOLATION, text=_VIOLATION_TEXT),
-    # Before the rules for 422, which would call it our fault.
-    _Rule(FailureClass.TEMPORARY, text=_TASK_NOT_KNOWN_YET_TEXT),
     _Rule(FailureClass.UNKNOWN, _CONFIGURATION_CODES, _CONFIGURATION_TEXT),
     _Rule(FailureClass.TEMPORARY, _TEMPORARY_CODES, _TEMPORARY_TEXT),
 )

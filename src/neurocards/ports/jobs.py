@@ -53,6 +53,8 @@ class Untold:
     """Why it failed."""
     notice_sent: bool = False
     """The short message beside the status message went out before."""
+    undelivered: bool = False
+    """It is done, and whether its video was ever seen is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class JobStore(Protocol):
     async def mark_parked_notice(self, fence: Fence) -> bool: ...
 
     async def finish(self, fence: Fence, *, result_file_id: str | None, undelivered: bool) -> bool:
-        """Delivering -> done. Told of at once: one that is undelivered, and one that came anew."""
+        """Delivering -> done. One that came anew needs no word beside it."""
         ...
 
     async def mark_told(self, job_id: UUID, *, attempt: int, reached: bool = True) -> bool:
@@ -141,11 +143,13 @@ class JobStore(Protocol):
         reason: str,
         failure: ClassifiedFailure | None = None,
         new_task: bool = False,
+        unshown: bool = False,
     ) -> bool:
         """Running -> queued, due after `after_s`. With a failure it counts as one of the tries.
 
         `new_task` forgets the provider's task: only after the provider said that it failed. Without
         a task it takes back the last submission: only after that was refused without doubt.
+        `unshown` takes back that the delivery began: only where no request for it went out.
         """
         ...
 

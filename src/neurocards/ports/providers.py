@@ -32,6 +32,7 @@ class RenderState(StrEnum):
 class Render:
     state: RenderState
     result_url: str | None = None
+    """None also for a success that shows no video (yet)."""
     failure: ClassifiedFailure | None = None
     share: float | None = None
     callback_url: str | None = None

@@ -210,5 +210,5 @@ class MemoryDatabase:
         record.move(status)
         record.finished_at = self.clock.now()
         record.lease_until = record.leased_by = record.retry_at = None
-        if status is JobStatus.DONE and (record.undelivered_at or record.fallback_sent_at):
+        if status is JobStatus.DONE and not record.undelivered_at and record.fallback_sent_at:
             record.told_at = record.finished_at

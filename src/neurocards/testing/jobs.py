@@ -181,6 +181,7 @@ class MemoryJobStore:
         reason: str,
         failure: ClassifiedFailure | None = None,
         new_task: bool = False,
+        unshown: bool = False,
     ) -> bool:
         done = self._is_done(fence, fence.status, JobStatus.QUEUED)
         if done is not None and fence.status.is_running:
@@ -199,6 +200,8 @@ class MemoryJobStore:
             record.submissions = 0 if record.task else max(0, record.submissions - 1)
             record.task = record.rendered_at = None
             record.fetch_failures = NOTHING_BROKE_OFF
+        if unshown:
+            record.delivery_began_at = None
         return True
 
     async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:
@@ -277,4 +280,5 @@ def _untold(record: JobRecord) -> Untold:
         finished_at=record.finished_at or record.created_at,
         failure=failure,
         notice_sent=record.notice_sent_at is not None,
+        undelivered=record.undelivered_at is not None,
     )

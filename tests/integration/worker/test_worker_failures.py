@@ -29,7 +29,6 @@ def encoded(image: Image.Image, kind: str, **saving: object) -> bytes:
         ("dead-model", "UNKNOWN", f"Contact support {SUPPORT}"),
         ("temporary", "TEMPORARY", "A temporary error did not pass"),
         ("maintenance", "TEMPORARY", "A temporary error did not pass"),
-        ("result-null", "TEMPORARY", "A temporary error did not pass"),
         ("stuck", "TEMPORARY", "A temporary error did not pass"),
         ("rate", "RATE_LIMIT", "Service overloaded."),
     ],
@@ -113,6 +112,25 @@ async def test_a_download_that_always_breaks_off_ends_in_a_refund_and_is_counted
     await world.person.reads("1 credit has been returned to you.")
     metrics = (await world.http.get(f"{worker.probes_url}/metrics")).text
     assert 'neurocards_renders_lost_total{code="video_unfetched"} 1.0' in metrics
+    assert "fetch.render_lost" in worker.log()
+
+
+@pytest.mark.parametrize("word", ["result-null", "result-empty", "result-broken"])
+async def test_a_success_that_shows_no_video_is_paid_for_once_and_counted_as_lost(
+    world: WorkerWorld, word: str
+):
+    """The provider takes its credits for it, so another render would be a second one to pay."""
+    worker = await world.start_worker()
+
+    job_id = await world.order(caption=f"Mug [sim:{word}]")
+    job = await world.until_status(job_id, "done", "failed")
+
+    assert (job["status"], job["error_code"]) == ("failed", "result_missing"), dict(job)
+    assert (await world.created(), job["orphans"]) == (1, 0)
+    assert await world.refunds(job_id) == 2, "both sides of one booking"
+    await world.person.reads("A temporary error did not pass")
+    metrics = (await world.http.get(f"{worker.probes_url}/metrics")).text
+    assert 'neurocards_renders_lost_total{code="result_missing"} 1.0' in metrics
     assert "fetch.render_lost" in worker.log()
 
 

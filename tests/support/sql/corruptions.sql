@@ -48,3 +48,7 @@ INSERT INTO outbox (job_id, pool) VALUES ($1, 'default');
 UPDATE jobs SET status = 'scripting', previous_status = 'queued',
     lease_until = now() + interval '1 minute', leased_by = 'w'
 WHERE id = $1;
+
+-- name: told_i6_untold
+UPDATE jobs SET status = 'cancelled', previous_status = 'queued', finished_at = now()
+WHERE id = $1;

@@ -79,6 +79,11 @@ SELECT job_id::text AS subject, format('in the outbox since %s', created_at) AS 
 SELECT id::text AS subject, format('leased by %s until %s', leased_by, lease_until) AS words
 FROM jobs WHERE lease_until > now();
 
+-- name: told_i6_untold
+-- Where workers run: each end is told, or it is noted that nobody can be.
+SELECT id::text AS subject, format('%s since %s, and nobody was told', status, finished_at) AS words
+FROM jobs WHERE status IN ('done', 'failed', 'cancelled') AND told_at IS NULL;
+
 -- name: outcomes
 SELECT id, tg_user_id, chat_id, status, status_message_id, orphans, provider_task_id,
     undelivered_at IS NOT NULL AS undelivered, fallback_sent_at IS NOT NULL AS sent_anew,

@@ -109,6 +109,8 @@ async def test_after_two_doubts_nothing_more_is_sent_unasked(bench: WorkerBench)
     assert record.undelivered_at is not None
     assert bench.messenger.calls.count("send_video") == 2
     assert bench.refunds(job_id) == 0
+    assert sum("/start" in text for text in bench.texts) == 1, "he hears how to get it"
+    assert record.told_at is not None
 
 
 async def test_a_user_who_blocked_the_bot_has_his_job_done_and_undelivered(bench: WorkerBench):
@@ -120,6 +122,7 @@ async def test_a_user_who_blocked_the_bot_has_his_job_done_and_undelivered(bench
     assert record.status is JobStatus.DONE
     assert record.undelivered_at is not None
     assert record.task is not None, "it can be fetched again when he comes back"
+    assert record.told_at is not None, "there is nobody to be told"
     assert bench.refunds(job_id) == 0
 
 
@@ -136,6 +139,35 @@ async def test_a_user_who_comes_back_gets_his_video_without_a_new_render(bench: 
     assert (record.status, record.undelivered_at) == (JobStatus.DONE, None)
     assert bench.status_message.video == record.result_file_id
     assert len(bench.provider.created) == 1
+
+
+async def test_a_refusal_after_requests_that_never_left_ends_with_a_refund(bench: WorkerBench):
+    """Nothing can have been shown, however long ago the delivery began."""
+    bench.messenger.fail("replace_with_video", *[not_sent()] * 6)
+    job_id = await bench.accept()
+    assert (await bench.carry(job_id)).status is JobStatus.QUEUED
+    bench.messenger.errors.clear()
+    bench.messenger.fail("replace_with_video", telegram_error("Bad Request: file is broken", 400))
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.undelivered_at) == (JobStatus.FAILED, None)
+    assert bench.refunds(job_id) == 1
+
+
+async def test_a_video_that_may_have_been_shown_and_is_given_up_is_told_of(bench: WorkerBench):
+    """He paid: without a word he would wait in front of "Sending the video" for ever."""
+    refusal = telegram_error("Bad Request: file is broken", 400)
+    bench.messenger.fail("replace_with_video", no_answer(), *[refusal] * 9)
+    job_id = await bench.accept()
+    assert (await bench.carry(job_id)).status is JobStatus.QUEUED
+    bench.clock.advance(24 * 3600)
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.undelivered_at is not None) == (JobStatus.DONE, True)
+    assert bench.refunds(job_id) == 0
+    assert sum("/start" in text for text in bench.texts) == 1
 
 
 async def test_a_video_that_telegram_refuses_ends_with_a_refund(bench: WorkerBench):
@@ -156,6 +188,30 @@ async def test_without_the_token_of_the_bot_a_paid_video_waits(bench: WorkerBenc
     record = await bench.carry_to_end(job_id)
 
     assert (record.status, len(bench.provider.created)) == (JobStatus.DONE, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "refunds"),
+    [((), JobStatus.FAILED, 1), ((no_answer(),), JobStatus.DONE, 0)],
+    ids=["never shown", "perhaps shown"],
+)
+async def test_without_the_token_of_the_bot_a_video_waits_no_longer_than_its_deadline(
+    bench: WorkerBench, before: tuple[ProviderError, ...], status: JobStatus, refunds: int
+):
+    """It was downloaded again each minute, for ever."""
+    no_token = telegram_error("Unauthorized", 401)
+    bench.messenger.fail("replace_with_video", *before, *[no_token] * 1000)
+    job_id = await bench.accept()
+    for _ in range(3):
+        record = await bench.carry(job_id)
+        assert (record.status, record.postponed_reason) == (JobStatus.QUEUED, "telegram_away")
+        bench.clock.advance(60)
+    bench.clock.advance(3 * 3600)
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, bench.refunds(job_id)) == (status, refunds)
+    assert (record.undelivered_at is not None) == (status is JobStatus.DONE)
 
 
 async def test_whoever_takes_a_delivering_job_over_repeats_the_edit(bench: WorkerBench):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import cast
 
+import pytest
+
+from neurocards.adapters.telegram.paced import Draw
 from neurocards.domain.buttons import cancel_job_data
-from neurocards.domain.jobs import Job, JobStatus
+from neurocards.domain.jobs import ChatAddress, Job, JobStatus
+from neurocards.domain.outbound import Priority
 from neurocards.ports.jobs import Claim, Claimed
 from neurocards.ports.providers import Button
 from neurocards.ports.queue import Delivery
-from neurocards.testing.world import LEASE_S
+from neurocards.testing.world import BOT_ID, LEASE_S, USER_ID
 from neurocards_worker.leases import HeldJob
-from neurocards_worker.progress_board import TICK_S, ProgressBoard
+from neurocards_worker.progress_board import EDITS_AT_ONCE, TICK_S, ProgressBoard
 from neurocards_worker.run import Run
 from support.worker_bench import STATUS_MESSAGE, WorkerBench, no_answer, telegram_error
 
@@ -216,3 +220,82 @@ async def test_a_lease_that_is_renewed_lets_the_message_follow_its_job(bench: Wo
         await pass_time(bench, 30)
     assert not held.lost
     assert bench.status_message.edits > before > 2
+
+
+async def test_an_edit_that_still_waits_for_its_turn_is_taken_back_when_its_job_is_let_go(
+    bench: WorkerBench,
+):
+    """Another worker may have said its last word before Telegram's silence ends."""
+    board = bench.assembly.board
+    job = await rendering(bench)
+    await bench.world.outbound.pause(BOT_ID, USER_ID, for_s=50)
+    board.show(job)
+    async with running(board):
+        await pass_time(bench, 2)
+        board.forget(job.id)
+        bench.status_message.html = "what another worker said"
+        await pass_time(bench, 120)
+
+    assert bench.status_message.html == "what another worker said"
+    assert bench.messenger.calls.count("edit_status") == 0
+
+
+async def test_a_job_that_comes_back_is_followed_anew_though_an_old_edit_of_it_waited(
+    bench: WorkerBench,
+):
+    board = bench.assembly.board
+    job = await rendering(bench)
+    await bench.world.outbound.pause(BOT_ID, USER_ID, for_s=50)
+    board.show(replace(job, status=JobStatus.SCRIPTING))
+    async with running(board):
+        await pass_time(bench, 2)
+        board.forget(job.id)
+        board.show(job)
+        await pass_time(bench, 120)
+
+    assert "Создаём видео" in bench.status_message.html
+
+
+async def test_an_edit_says_nothing_of_a_job_that_the_board_no_longer_follows(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    """Its turn may come in the same moment in which it is taken back."""
+    board = bench.assembly.board
+    job = await rendering(bench)
+    turn = asyncio.Event()
+    draws = []
+
+    async def deaf(chat: ChatAddress, message_id: int, draw: Draw, *, priority: Priority) -> None:
+        del chat, message_id, priority
+        with suppress(asyncio.CancelledError):
+            await turn.wait()
+        draws.append(draw())
+
+    monkeypatch.setattr(bench.assembly._messenger, "draw_status", deaf)
+    board.show(job)
+    async with running(board):
+        await pass_time(bench, 1)
+        board.forget(job.id)
+        turn.set()
+        await pass_time(bench, 1)
+
+    assert draws == []
+
+
+async def test_edits_that_are_taken_back_before_they_began_leave_room_for_others(
+    bench: WorkerBench,
+):
+    board = bench.assembly.board
+    job = await rendering(bench)
+    async with running(board):
+        for number in range(1, 3 * EDITS_AT_ONCE):
+            short_lived = replace(job, id=type(job.id)(int=job.id.int + number))
+            board.show(short_lived)
+            await asyncio.sleep(0)
+            await board.settle(short_lived.id)
+        before = bench.messenger.calls.count("edit_status")
+        board.show(job)
+        await pass_time(bench, 60)
+
+    assert before == 0
+    assert bench.status_message.edits > 0

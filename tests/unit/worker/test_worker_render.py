@@ -12,10 +12,18 @@ from neurocards.errors import ProviderError
 from neurocards.ports.providers import Render, RenderState
 from neurocards.testing.videos import tiny_mp4
 from neurocards.testing.world import USER_ID
-from support.worker_bench import SUPPORT, WorkerBench, kie_error, not_sent
+from support.worker_bench import (
+    SUPPORT,
+    UNAUTHORIZED,
+    WorkerBench,
+    kie_error,
+    no_answer,
+    not_sent,
+)
 
 PENDING = Render(RenderState.PENDING)
 UNKNOWN = Render(RenderState.UNKNOWN_TASK)
+WITHOUT_RESULT = Render(RenderState.SUCCEEDED)
 
 
 def failed(text: str, code: str = "500") -> Render:
@@ -357,6 +365,119 @@ async def test_a_download_that_breaks_off_after_the_deadline_ends_the_job(bench:
 
     assert record.status is JobStatus.FAILED
     assert bench.refunds(job_id) == 1
+
+
+@pytest.mark.parametrize("answer", [kie_error(*UNAUTHORIZED), PENDING])
+async def test_a_finished_render_that_is_not_shown_any_more_is_lost_at_the_deadline(
+    bench: WorkerBench, answer: Render | ProviderError
+):
+    """One download broke off, and since then no look brings its address."""
+    job_id = await bench.accept()
+    bench.provider.fetch_errors.append(not_sent())
+    assert (await bench.carry(job_id)).rendered_at is not None
+    bench.provider.renders.extend([answer] * 1000)
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "render_deadline")
+    deadline = record.deadline_at
+    assert deadline <= bench.clock.now() < deadline + timedelta(minutes=5)
+    assert bench.refunds(job_id) == 1
+    assert lost(bench, "render_deadline") == 1
+    assert len(bench.provider.created) == 1
+
+
+async def test_a_finished_render_whose_key_is_gone_until_the_deadline_is_counted_as_lost(
+    bench: WorkerBench,
+):
+    job_id = await bench.accept()
+    bench.provider.fetch_errors.append(not_sent())
+    await bench.carry(job_id)
+    bench.assembly.gate._keys.clear()
+    bench.clock.advance(3 * 3600)
+
+    record = await bench.carry(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "render_deadline")
+    assert bench.refunds(job_id) == lost(bench, "render_deadline") == 1
+
+
+async def test_a_video_that_may_be_shown_and_is_not_told_of_any_more_is_not_refunded(
+    bench: WorkerBench,
+):
+    job_id = await bench.accept()
+    bench.messenger.fail("replace_with_video", *[no_answer()] * 6)
+    await bench.carry(job_id)
+    bench.provider.renders.extend([kie_error(*UNAUTHORIZED)] * 1000)
+
+    record = await bench.carry_to_end(job_id)
+
+    assert record.status is JobStatus.DONE
+    assert record.undelivered_at is not None
+    assert record.undelivered_at >= record.deadline_at
+    assert bench.refunds(job_id) == lost(bench, "render_deadline") == 0
+
+
+async def test_a_finished_render_that_the_provider_forgets_is_counted_as_lost(bench: WorkerBench):
+    job_id = await bench.accept()
+    bench.provider.fetch_errors.append(not_sent())
+    await bench.carry(job_id)
+    bench.provider.renders.extend([UNKNOWN] * 20)
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "task_unknown")
+    assert bench.refunds(job_id) == lost(bench, "task_unknown") == 1
+
+
+async def test_a_success_that_does_not_show_its_video_yet_is_looked_at_again(bench: WorkerBench):
+    bench.provider.renders.extend([WITHOUT_RESULT] * 2)
+
+    record = await bench.carry(await bench.accept())
+
+    assert (record.status, record.tries) == (JobStatus.DONE, 0)
+    assert len(bench.provider.created) == 1
+
+
+async def test_a_success_that_never_shows_its_video_is_lost_and_no_other_one_is_paid_for(
+    bench: WorkerBench,
+):
+    """It was called a failure, and ordered three times."""
+    bench.provider.renders.extend([WITHOUT_RESULT] * 1000)
+    job_id = await bench.accept()
+    start = bench.clock.now()
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "result_missing")
+    assert timedelta(minutes=2) <= bench.clock.now() - start < timedelta(minutes=5)
+    assert len(bench.provider.created) == 1
+    assert bench.refunds(job_id) == lost(bench, "result_missing") == 1
+
+
+async def test_a_success_without_its_video_is_not_forgotten_when_the_provider_goes_away(
+    bench: WorkerBench,
+):
+    """Nothing is concluded from the silence, and at the deadline it counts as lost."""
+    bench.provider.renders.append(WITHOUT_RESULT)
+    bench.provider.renders.extend([not_sent()] * 1000)
+    job_id = await bench.accept()
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "render_deadline")
+    assert bench.clock.now() >= record.deadline_at
+    assert bench.refunds(job_id) == lost(bench, "render_deadline") == 1
+
+
+async def test_words_of_success_that_change_for_ever_end_at_the_deadline(bench: WorkerBench):
+    bench.provider.renders.extend([WITHOUT_RESULT, UNKNOWN] * 500)
+    job_id = await bench.accept()
+
+    record = await bench.carry_to_end(job_id)
+
+    assert (record.status, record.error_code) == (JobStatus.FAILED, "render_deadline")
+    assert bench.refunds(job_id) == lost(bench, "render_deadline") == 1
 
 
 def lost(bench: WorkerBench, code: str) -> float:

@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import pytest
+
 from neurocards.domain.jobs import JobStatus
 from neurocards.errors import StoreUnavailableError
 from neurocards.ports.providers import Render, RenderState
 from neurocards.ports.queue import OutboxMessage
-from neurocards.testing.queue import MemoryPublisher
-from neurocards.testing.world import USER_ID
+from neurocards.testing.queue import MemoryDelivery, MemoryPublisher
+from neurocards.testing.world import LEASE_S, USER_ID
+from neurocards_worker.leases import BEAT_SHARES
 from support.worker_bench import WorkerBench
 
 TURNS = 200
@@ -210,6 +213,32 @@ async def test_a_lost_lease_ends_the_work_and_touches_nothing(bench: WorkerBench
     assert record.leased_by == "bench"
     assert bench.broker.job_ids == {job_id}, "its message belongs to the other one"
     assert bench.metrics.leases_lost_total._value.get() == 1
+
+
+async def test_a_worker_that_cannot_renew_lets_the_broker_give_the_job_to_others(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    """PostgreSQL answers all others: a sign of life from here would hold the job for good."""
+    standing(bench)
+    beats: list[UUID] = []
+
+    async def beat(delivery: MemoryDelivery) -> None:
+        beats.append(delivery.job_id)
+
+    monkeypatch.setattr(MemoryDelivery, "in_progress", beat)
+    job_id = await bench.accept()
+    async with working(bench):
+        await publish(bench, job_id)
+        await settle_down()
+        for passed_s, beats_wanted in ((LEASE_S - 1, 1), (1, 1)):
+            bench.clock.advance(passed_s)
+            for part in range(BEAT_SHARES):
+                await bench.assembly.leases.beat(part)
+            assert beats == [job_id] * beats_wanted
+        await bench.assembly.leases.renew()
+        for part in range(BEAT_SHARES):
+            await bench.assembly.leases.beat(part)
+        assert len(beats) == 2, "it was renewed after all, and nobody had taken it"
 
 
 async def test_all_leases_are_renewed_by_one_statement(bench: WorkerBench):

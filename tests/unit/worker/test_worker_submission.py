@@ -13,9 +13,8 @@ from neurocards.domain.callbacks import callback_path
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import fingerprint
 from neurocards.errors import StoreUnavailableError
-from neurocards.ports.providers import Button, Render, RenderState
+from neurocards.ports.providers import Button
 from neurocards.testing.videos import TINY_JPEG
-from neurocards.testing.world import SCRIPT, new_job_id
 from neurocards_worker.settlement import Settled
 from support.worker_bench import (
     DEAD_MODEL,
@@ -196,104 +195,6 @@ async def test_a_passing_error_that_passes_costs_nothing(bench: WorkerBench):
 
     assert record.status is JobStatus.DONE
     assert len(bench.writer.requests) == 1, "the script was there already"
-
-
-async def test_a_lost_answer_is_found_by_the_callback_and_nothing_is_ordered_twice(
-    bench: WorkerBench,
-):
-    bench.provider.lost_answers = 1
-    bench.wakes.hints.extend(["", "somebody-elses", "task-1"])
-
-    record = await bench.carry(await bench.accept())
-
-    assert record.status is JobStatus.DONE
-    assert record.task is not None
-    assert record.task.task_id == "task-1"
-    assert len(bench.provider.created) == 1
-    assert record.orphans == 0
-
-
-async def test_a_task_that_was_named_once_and_could_not_be_read_is_looked_at_again(
-    bench: WorkerBench,
-):
-    """The callback comes once: while the provider is away for a moment its task id is kept."""
-    bench.provider.lost_answers = 1
-    bench.provider.renders.extend([kie_error(*SERVER_ERROR)] * 2)
-    bench.wakes.hints.append("task-1")
-
-    record = await bench.carry(await bench.accept())
-
-    assert record.status is JobStatus.DONE
-    assert len(bench.provider.created) == 1
-    assert record.orphans == 0
-
-
-async def test_a_task_of_another_job_is_not_taken_for_ours(bench: WorkerBench):
-    bench.provider.lost_answers = 1
-    foreign = PUBLIC_URL + callback_path(SECRET.encode(), new_job_id(), 1)
-    bench.provider.renders.append(Render(RenderState.PENDING, callback_url=foreign))
-    bench.wakes.hints.append("task-1")
-
-    record = await bench.carry(await bench.accept())
-
-    assert record.status is JobStatus.DONE
-    assert len(bench.provider.created) == 2
-    assert record.orphans == 1
-
-
-async def test_a_lost_answer_without_any_trace_is_repeated_once_and_counted(bench: WorkerBench):
-    bench.provider.lost_answers = 1
-    start = bench.clock.now()
-
-    record = await bench.carry(await bench.accept())
-
-    assert record.status is JobStatus.DONE
-    assert (len(bench.provider.created), record.orphans) == (2, 1)
-    assert bench.clock.now() - start >= timedelta(seconds=600)
-
-
-async def test_a_second_lost_answer_ends_the_job_with_a_refund(bench: WorkerBench):
-    bench.provider.lost_answers = 2
-    job_id = await bench.accept()
-
-    record = await bench.carry(job_id)
-
-    assert (record.status, record.error_code) == (JobStatus.FAILED, "order_lost")
-    assert bench.refunds(job_id) == 1
-    assert len(bench.provider.created) == 2
-
-
-async def test_without_callbacks_nobody_waits_for_word_of_a_lost_order(uncalled: WorkerBench):
-    uncalled.provider.lost_answers = 1
-    start = uncalled.clock.now()
-
-    record = await uncalled.carry(await uncalled.accept())
-
-    assert (record.status, record.orphans) == (JobStatus.DONE, 1)
-    assert uncalled.clock.now() - start < timedelta(seconds=120)
-
-
-async def test_the_successor_of_a_worker_that_died_while_ordering_finds_the_order(
-    bench: WorkerBench,
-):
-    job_id = await bench.accept()
-    run = await bench.claim(job_id)
-    await bench.world.jobs.store_script(run.job.fence, SCRIPT)
-    await bench.world.jobs.start_submitting(run.job.fence, may_reach_provider=True)
-    await bench.provider.create(
-        bench.settings.keys[0],
-        prompt="",
-        image_url="",
-        options=run.job.order.options,
-        callback_url=PUBLIC_URL + callback_path(SECRET.encode(), job_id, 1),
-    )
-    await bench.die_in(job_id, JobStatus.SUBMITTING)
-    bench.wakes.hints.append("task-1")
-
-    record = await bench.carry(job_id)
-
-    assert (record.status, record.attempt) == (JobStatus.DONE, 2)
-    assert len(bench.provider.created) == 1
 
 
 async def test_a_key_is_taken_after_the_upload_since_a_slow_one_would_move_orders_together(

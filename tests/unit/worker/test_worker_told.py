@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
 
 from neurocards.domain.jobs import JobStatus
 from neurocards.errors import ProviderError
-from neurocards.ports.jobs import NothingToDo, Untold
-from neurocards.ports.queue import OutboxMessage
+from neurocards.ports.jobs import Claimed, NothingToDo, Untold
+from neurocards.ports.queue import Delivery, OutboxMessage
 from neurocards.testing.queue import MemoryPublisher
-from neurocards.testing.world import LEASE_S
+from neurocards.testing.world import BOT_ID, LEASE_S, USER_ID
+from neurocards_worker.leases import HeldJob
+from neurocards_worker.run import Run
 from neurocards_worker.settlement import Settled
 from support.worker_bench import (
     STATUS_MESSAGE,
@@ -51,6 +54,18 @@ async def untold(bench: WorkerBench, job_id: UUID) -> Untold | None:
     claim = await bench.world.jobs.claim(job_id, worker="successor", lease_s=LEASE_S)
     assert isinstance(claim, NothingToDo)
     return claim.untold
+
+
+async def held(bench: WorkerBench, job_id: UUID) -> Run:
+    """Claim a job as the runner does, so that its lease is known."""
+    keeper, holding = bench.assembly.leases, HeldJob(cast("Delivery", object()))
+    keeper.add(job_id, holding)
+    claim = await keeper.claim(
+        holding, bench.world.jobs.claim(job_id, worker="bench", lease_s=LEASE_S)
+    )
+    assert isinstance(claim, Claimed)
+    holding.run = Run(claim.job, holding.uninterrupted)
+    return holding.run
 
 
 async def told_by_a_successor(bench: WorkerBench, job_id: UUID) -> bool:
@@ -266,6 +281,64 @@ async def test_a_refund_whose_status_message_is_gone_is_told_in_two_new_messages
 
     assert count(bench, REFUNDED) == 2
     assert await untold(bench, job_id) is None
+
+
+async def test_a_failure_that_a_new_message_tells_is_not_announced_by_another_one(
+    bench: WorkerBench,
+):
+    """It has made its sound already, and nothing stands above it."""
+    bench.messenger.files.clear()
+    job_id = await bench.accept()
+    del bench.chat.messages[STATUS_MESSAGE]
+
+    await bench.carry(job_id)
+
+    assert count(bench, REFUNDED) == 1
+    assert count(bench, SEE_ABOVE) == 0
+    assert await untold(bench, job_id) is None
+
+
+async def test_why_a_job_waits_is_not_said_when_another_worker_may_have_it(
+    bench: WorkerBench, monkeypatch: pytest.MonkeyPatch
+):
+    """This one was stopped between the commit and the words, and knows of nothing."""
+    bench.writer.errors.append(openai_error("busy", status=500))
+    job_id = await bench.accept()
+    run = await held(bench, job_id)
+    postpone = bench.world.jobs.postpone
+
+    async def stops_after(*args: Any, **named: Any) -> bool:
+        is_kept = await postpone(*args, **named)
+        bench.clock.advance(LEASE_S)
+        bench.status_message.html = "what another worker said"
+        return is_kept
+
+    monkeypatch.setattr(bench.world.jobs, "postpone", stops_after)
+    await bench.assembly.carrier.carry(run)
+
+    assert bench.record(job_id).status is JobStatus.QUEUED
+    assert bench.status_message.html == "what another worker said"
+
+
+async def test_why_a_job_waits_is_not_said_after_telegram_s_silence(bench: WorkerBench):
+    """The job may be due by then, and in other hands."""
+    bench.writer.errors.append(openai_error("busy", status=500))
+    job_id = await bench.accept()
+    await bench.world.outbound.pause(BOT_ID, USER_ID, for_s=30)
+
+    await bench.carry(job_id)
+
+    assert bench.record(job_id).status is JobStatus.QUEUED
+    assert bench.messenger.calls.count("edit_status") == 0
+
+
+async def test_why_a_job_waits_is_said_by_who_surely_has_it(bench: WorkerBench):
+    bench.writer.errors.append(openai_error("busy", status=500))
+    job_id = await bench.accept()
+
+    await bench.assembly.carrier.carry(await held(bench, job_id))
+
+    assert "повторяем" in bench.status_message.html
 
 
 async def test_an_end_told_by_an_older_release_is_not_announced_a_second_time(

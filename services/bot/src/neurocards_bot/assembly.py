@@ -170,6 +170,7 @@ def make_dispatcher(
         pool=settings.broker.pool,
         job_deadline_s=settings.timings.job_deadline_s,
         wake_relay=wake_relay,
+        mark_told=stores.outbox.mark_told,
     )
     accounts = Accounts(
         stores.orders,

@@ -1,43 +1,44 @@
 """Edits of a message that is there already: said once, and silent where there is nothing to say.
 
 The edit after an acceptance may get lost, since the worker redraws the message with its first
-status; that is why it can wait in `LateEdits`, outside of the update's handling.
+status; that is why it can wait in `LateEdits`, outside of the update's handling. It must not come
+after the worker's last word, which is told once.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
 from aiogram import Bot
 from aiogram.exceptions import AiogramError, TelegramBadRequest
 
+from neurocards.adapters.telegram.edit_refusals import says_gone, says_unchanged
 from neurocards.domain.outbound import Priority
+from neurocards.errors import StoreUnavailableError
 from neurocards_bot.outbound import said_with
 from neurocards_bot.screens import Screen
 
 log = structlog.get_logger(__name__)
 
-_NOTHING_TO_EDIT = (
-    "message is not modified",
-    "message to edit not found",
-    "message can't be edited",
-    "there is no text in the message to edit",
-)
+Still = Callable[[], Awaitable[bool]]
 
 
-async def show(bot: Bot, chat_id: int, message_id: int, screen: Screen) -> None:
-    """Draw a screen in a message; silent when it shows that already, or is gone."""
+async def show(bot: Bot, chat_id: int, message_id: int, screen: Screen) -> bool:
+    """Draw a screen in a message, which may show it already; False when the message is gone."""
     try:
         await bot.edit_message_text(
             screen.html, chat_id=chat_id, message_id=message_id, reply_markup=screen.keyboard
         )
     except TelegramBadRequest as error:
-        if not any(reason in error.message for reason in _NOTHING_TO_EDIT):
+        if says_gone(error.message):
+            return False
+        if not says_unchanged(error.message):
             raise
+    return True
 
 
 async def take_keyboard_away(bot: Bot, chat_id: int, message_id: int) -> None:
@@ -46,8 +47,12 @@ async def take_keyboard_away(bot: Bot, chat_id: int, message_id: int) -> None:
             chat_id=chat_id, message_id=message_id, reply_markup=None
         )
     except TelegramBadRequest as error:
-        if not any(reason in error.message for reason in _NOTHING_TO_EDIT):
+        if not says_gone(error.message) and not says_unchanged(error.message):
             raise
+
+
+async def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +61,17 @@ class _Edit:
     chat_id: int
     message_id: int
     draw: Callable[[], Screen]
-    wanted_at: float
+    still: Still
+    until: float
+    """Of the loop's clock: later it is too old."""
 
 
 class LateEdits:
     """Edits that follow an answered update; bounded in number, rate and age.
 
     Telegram takes about 30 calls a second from a bot, so more than that is not even tried. An edit
-    that has waited too long could overwrite what the worker has drawn meanwhile: it is dropped.
+    that is too old could overwrite what the worker has drawn meanwhile: it is dropped, or cut off
+    in the middle of its waiting for Telegram.
     """
 
     WAITING_MAX = 60
@@ -79,13 +87,21 @@ class LateEdits:
         self._free = asyncio.Semaphore(self.AT_ONCE)
         self._draining = False
 
-    def submit(self, bot: Bot, chat_id: int, message_id: int, draw: Callable[[], Screen]) -> None:
-        """Redraw a message soon; nothing is drawn for an edit that is dropped."""
+    def submit(
+        self,
+        bot: Bot,
+        chat_id: int,
+        message_id: int,
+        draw: Callable[[], Screen],
+        *,
+        still: Still = _always,
+    ) -> None:
+        """Redraw a message soon, if it is `still` to be; nothing is drawn for a dropped edit."""
         if len(self._waiting) >= self.WAITING_MAX:
             self._on_drop()
             return
-        now = asyncio.get_running_loop().time()
-        self._waiting.append(_Edit(bot, chat_id, message_id, draw, now))
+        until = asyncio.get_running_loop().time() + self.AGE_S_MAX
+        self._waiting.append(_Edit(bot, chat_id, message_id, draw, still, until))
         self._arrived.set()
 
     async def run(self) -> None:
@@ -96,11 +112,12 @@ class LateEdits:
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
+            await self._free.acquire()
             edit = self._waiting.popleft()
-            if loop.time() - edit.wanted_at > self.AGE_S_MAX:
+            if loop.time() >= edit.until:
+                self._free.release()
                 self._on_drop()
                 continue
-            await self._free.acquire()
             task = asyncio.create_task(self._carry_out(edit))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -113,10 +130,12 @@ class LateEdits:
 
     async def _carry_out(self, edit: _Edit) -> None:
         try:
-            async with asyncio.timeout(self.AGE_S_MAX):
+            async with asyncio.timeout_at(edit.until):
+                if not await edit.still():
+                    return
                 with said_with(Priority.STATE):
                     await show(edit.bot, edit.chat_id, edit.message_id, edit.draw())
-        except (AiogramError, TimeoutError) as error:
+        except (AiogramError, StoreUnavailableError, TimeoutError) as error:
             log.info("edit.lost", reason=type(error).__name__)
         finally:
             self._free.release()

@@ -9,7 +9,7 @@ one job at most, however often it comes.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid5
@@ -23,6 +23,7 @@ from neurocards.ports.orders import (
     Acceptance,
     AcceptOutcome,
     AcceptRequest,
+    Cancellation,
     Draft,
     OrderStore,
 )
@@ -63,6 +64,7 @@ class Ordering:
         pool: str,
         job_deadline_s: float,
         wake_relay: Callable[[], None],
+        mark_told: Callable[[Collection[UUID]], Awaitable[int]],
     ) -> None:
         self._orders = orders
         self._templates = templates
@@ -71,6 +73,7 @@ class Ordering:
         self._pool = pool
         self._job_deadline_s = job_deadline_s
         self._wake_relay = wake_relay
+        self._mark_told = mark_told
 
     async def begin(
         self,
@@ -194,6 +197,11 @@ class Ordering:
             self._wake_relay()
         return acceptance
 
+    async def is_under_way(self, job_id: UUID, tg_user_id: int, *, bot_id: int) -> bool:
+        """Tell whether a job of this user has not ended yet."""
+        past = await self._orders.past_order(job_id, tg_user_id=tg_user_id, bot_id=bot_id)
+        return past is not None and not past.status.is_terminal
+
     async def cancel(self, job_id: UUID, tg_user_id: int) -> CancelOutcome:
         found = await self._orders.cancel(job_id, tg_user_id=tg_user_id)
         match found:
@@ -206,14 +214,18 @@ class Ordering:
 
     async def cancel_newest(
         self, tg_user_id: int, *, bot_id: int, update_id: int
-    ) -> tuple[CancelOutcome, int | None]:
-        """Cancel the newest job that has not ended, once per update; give its message as well."""
+    ) -> tuple[CancelOutcome, Cancellation | None]:
+        """Cancel the newest job that has not ended, once per update; tell which one it is."""
         found = await self._orders.cancel_newest(bot_id, update_id, tg_user_id=tg_user_id)
         if found is None:
             return CancelOutcome.NOT_FOUND, None
         if found.cancelled:
-            return CancelOutcome.CANCELLED, found.status_message_id
-        return _cancel_refusal(found.status), found.status_message_id
+            return CancelOutcome.CANCELLED, found
+        return _cancel_refusal(found.status), found
+
+    async def note_told(self, job_id: UUID) -> None:
+        """Remember that the user knows how his job ended, so that no worker tells him again."""
+        await self._mark_told((job_id,))
 
 
 def _cancel_refusal(status: JobStatus) -> CancelOutcome:

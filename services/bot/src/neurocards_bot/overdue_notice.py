@@ -15,6 +15,7 @@ from aiogram import Bot
 from aiogram.exceptions import AiogramError
 
 from neurocards.ports.queue import OverdueJob
+from neurocards_bot.messages import show
 from neurocards_bot.order_texts import OrderTexts
 from neurocards_bot.screens import Screen, overdue_screen
 
@@ -49,10 +50,6 @@ class OverdueNotice:
 
 
 async def _edit_or_send(bot: Bot, job: OverdueJob, screen: Screen) -> None:
-    html, keyboard = screen.html, screen.keyboard
-    try:
-        await bot.edit_message_text(
-            html, chat_id=job.chat_id, message_id=job.status_message_id, reply_markup=keyboard
-        )
-    except AiogramError:
-        await bot.send_message(job.chat_id, html, reply_markup=keyboard)
+    """Send a new message only where there is none to edit: an edit without an answer may show."""
+    if not await show(bot, job.chat_id, job.status_message_id, screen):
+        await bot.send_message(job.chat_id, screen.html, reply_markup=screen.keyboard)

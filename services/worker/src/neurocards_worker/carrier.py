@@ -57,7 +57,7 @@ class Carrier:
                 outcome = self._trouble.spared(outcome, run.job, now=self._moments.now())
             # A commit and the words that follow it belong together.
             async with run.uninterrupted:
-                return await self._settlement.apply(run.job, outcome)
+                return await self._settlement.apply(run.job, outcome, unshown=not run.may_be_shown)
         finally:
             run.drop_files()
             self._board.forget(run.job.id)

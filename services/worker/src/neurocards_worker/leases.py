@@ -50,6 +50,10 @@ class HeldJob:
     def is_busy(self) -> bool:
         return self.uninterrupted.is_busy
 
+    def has_run_out(self, now: float) -> bool:
+        """Tell whether somebody else may have taken the job; `now` of the monotonic clock."""
+        return self.run is not None and now >= self.leased_until
+
     def cancel(self) -> None:
         if self.task is not None:
             self.uninterrupted.cancel(self.task)
@@ -140,8 +144,21 @@ class LeaseKeeper:
         while True:
             await self._moments.sleep(self._beat_s / BEAT_SHARES)
             part = (part + 1) % BEAT_SHARES
-            due = [held for job_id, held in self._held.items() if job_id.int % BEAT_SHARES == part]
-            await _beat(due)
+            await self.beat(part)
+
+    async def beat(self, part: int) -> None:
+        """Tell the broker of one part of the messages that they are being worked on.
+
+        Not of a job whose lease has run out: whoever cannot renew, because PostgreSQL answers all
+        others and not him, would keep the job from those who can.
+        """
+        now = self._moments.monotonic()
+        due = [
+            held
+            for job_id, held in self._held.items()
+            if job_id.int % BEAT_SHARES == part and not held.has_run_out(now)
+        ]
+        await _beat(due)
 
     async def release(self, held: Collection[HeldJob]) -> None:
         """Hand jobs over in one statement, then give their messages back."""

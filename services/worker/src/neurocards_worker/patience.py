@@ -93,10 +93,16 @@ class PatientJobStore:
         reason: str,
         failure: ClassifiedFailure | None = None,
         new_task: bool = False,
+        unshown: bool = False,
     ) -> bool:
         return await self._until_stored(
             lambda: self._jobs.postpone(
-                fence, after_s=after_s, reason=reason, failure=failure, new_task=new_task
+                fence,
+                after_s=after_s,
+                reason=reason,
+                failure=failure,
+                new_task=new_task,
+                unshown=unshown,
             )
         )
 

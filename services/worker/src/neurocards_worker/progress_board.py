@@ -4,7 +4,8 @@ Best effort throughout: an edit that fails is forgotten, a job never waits for o
 by one. Edits of one message keep a distance, edits of all messages a rate; what changes in between
 is shown by the next edit, and what an edit says is asked when its turn has come. Progress for which
 there is no turn is dropped. `settle` makes sure that nothing comes after the last word on a job;
-of a job whose lease may have run out nothing is drawn, since that word may be another worker's.
+of a job that was let go, or whose lease may have run out, nothing is drawn, since that word may be
+another worker's.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from uuid import UUID
 import structlog
 
 from neurocards.adapters.telegram.paced import StatusEditor
+from neurocards.domain.failures import Failure, FailureSource
 from neurocards.domain.jobs import ChatAddress, Job, JobStatus
 from neurocards.domain.outbound import Priority
 from neurocards.domain.progress import progress
@@ -38,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 class _InDoubtError(Exception):
-    """The lease may have run out: another worker may have said its last word on the job."""
+    """The job may be in other hands: another worker may have said its last word on it."""
 
 
 @dataclass(slots=True)
@@ -121,15 +123,31 @@ class ProgressBoard:
             shown.share = share
 
     def forget(self, job_id: UUID) -> None:
-        self._shown.pop(job_id, None)
+        """Stop following a job; an edit of it that still waits for its turn is taken back."""
+        self._let_go(job_id)
 
     async def settle(self, job_id: UUID) -> None:
         """Stop following a job; an edit of it that is under way is waited for, or taken back."""
-        shown = self._shown.pop(job_id, None)
-        if shown is not None and shown.task is not None:
-            if not shown.is_drawn:
-                shown.task.cancel()
-            await asyncio.wait({shown.task})
+        editing = self._let_go(job_id)
+        if editing is not None:
+            await asyncio.wait({editing})
+
+    async def say(self, job: Job, html: str, button: Button | None, *, within_s: float) -> None:
+        """Put words of passing interest into the message of a job that the board follows no more.
+
+        HeldBackError when it was not their turn within the time in which nobody else has the job.
+        """
+        until = self._moments.monotonic() + within_s
+
+        def draw() -> tuple[str, Button | None]:
+            if self._moments.monotonic() > until or not self._is_ours(job.id):
+                text = "not sent: another worker may have the job"
+                raise HeldBackError(Failure(FailureSource.TELEGRAM, text=text))
+            return html, button
+
+        await self._messenger.draw_status(
+            job.chat, job.status_message_id, draw, priority=Priority.NOTICE
+        )
 
     async def run(self) -> None:
         """Edit what is due, until cancelled."""
@@ -158,6 +176,20 @@ class ProgressBoard:
             self._running += 1
             shown.is_drawn = False
             shown.task = asyncio.create_task(self._edit(job_id, shown))
+            # A task that is cancelled before its first step runs nothing of its own.
+            shown.task.add_done_callback(self._make_room)
+
+    def _make_room(self, _edit: asyncio.Task[None]) -> None:
+        self._running -= 1
+
+    def _let_go(self, job_id: UUID) -> asyncio.Task[None] | None:
+        """Stop following a job; give its edit that is under way, or just taken back."""
+        shown = self._shown.pop(job_id, None)
+        if shown is None or shown.task is None:
+            return None
+        if not shown.is_drawn:
+            shown.task.cancel()
+        return shown.task
 
     async def _edit(self, job_id: UUID, shown: _Shown) -> None:
         follow = True
@@ -182,7 +214,6 @@ class ProgressBoard:
         except Exception as error:
             log.exception("status.edit_broken", job_id=str(job_id), exc_info=logged_bug(error))
         finally:
-            self._running -= 1
             shown.task = None
             shown.edited_at = self._moments.monotonic()
             if follow and self._shown.get(job_id) is shown:
@@ -192,7 +223,7 @@ class ProgressBoard:
 
     def _draw(self, job_id: UUID, shown: _Shown) -> tuple[str, Button | None]:
         """Say what is true when the turn has come."""
-        if not self._is_ours(job_id):
+        if self._shown.get(job_id) is not shown or not self._is_ours(job_id):
             raise _InDoubtError
         shown.is_drawn = True
         shown.shown_status = shown.status

@@ -52,8 +52,9 @@ class Settlement:
         self._metrics = metrics
         self._moments = moments
 
-    async def apply(self, job: Job, outcome: Outcome) -> Settled:
-        settled = await self._applied(job, outcome)
+    async def apply(self, job: Job, outcome: Outcome, *, unshown: bool) -> Settled:
+        """`unshown`: no request of any run can have shown the video of this job."""
+        settled = await self._applied(job, outcome, unshown=unshown)
         self._count(job, Lost() if settled is Settled.LOST else outcome)
         return settled
 
@@ -62,15 +63,15 @@ class Settlement:
         log.info("job.untold", job_id=str(untold.job.id), status=untold.job.status)
         return await self._tidings.ended(untold)
 
-    async def _applied(self, job: Job, outcome: Outcome) -> Settled:
+    async def _applied(self, job: Job, outcome: Outcome, *, unshown: bool) -> Settled:
         match outcome:
             case Done():
                 await self._announce(job, JobStatus.DONE)
                 return _ended(told=outcome.told)
             case Retry():
-                return await self._postponed(job, outcome)
+                return await self._postponed(job, outcome, unshown=unshown)
             case Snooze():
-                return await self._snoozed(job, outcome)
+                return await self._snoozed(job, outcome, unshown=unshown)
             case GiveUp():
                 return await self._given_up(job, outcome)
             case Undelivered():
@@ -78,7 +79,7 @@ class Settlement:
             case Lost():
                 return Settled.LOST
 
-    async def _postponed(self, job: Job, retry: Retry) -> Settled:
+    async def _postponed(self, job: Job, retry: Retry, *, unshown: bool) -> Settled:
         failure = retry.failure
         if not await self._jobs.postpone(
             job.fence,
@@ -86,6 +87,7 @@ class Settlement:
             reason=failure.failure_class.value.lower(),
             failure=failure,
             new_task=retry.new_task,
+            unshown=unshown,
         ):
             return Settled.LOST
         log.warning(
@@ -100,12 +102,16 @@ class Settlement:
         await self._tidings.waiting(queued, failure.failure_class)
         return Settled.APPLIED
 
-    async def _snoozed(self, job: Job, snooze: Snooze) -> Settled:
+    async def _snoozed(self, job: Job, snooze: Snooze, *, unshown: bool) -> Settled:
         tell = snooze.tell_user and job.parked_notice_at is None
         if tell and not await self._jobs.mark_parked_notice(job.fence):
             return Settled.LOST
         if not await self._jobs.postpone(
-            job.fence, after_s=snooze.after_s, reason=snooze.reason, new_task=snooze.new_task
+            job.fence,
+            after_s=snooze.after_s,
+            reason=snooze.reason,
+            new_task=snooze.new_task,
+            unshown=unshown,
         ):
             return Settled.LOST
         after_s = round(snooze.after_s, 1)
@@ -131,7 +137,7 @@ class Settlement:
         return _ended(told=await self._tidings.failed(job, failure))
 
     async def _left_undelivered(self, job: Job) -> Settled:
-        """End a job whose video may have been shown: done, as if its user had blocked the bot."""
+        """End a job whose video may have been shown: done, and its user told how to see it."""
         at_delivery = await self._at_delivery(job)
         if at_delivery is None or not await self._jobs.finish(
             at_delivery.fence, result_file_id=None, undelivered=True
@@ -139,7 +145,7 @@ class Settlement:
             return Settled.LOST
         log.error("deliver.given_up", job_id=str(job.id))
         await self._announce(job, JobStatus.DONE)
-        return Settled.APPLIED
+        return _ended(told=await self._tidings.undelivered(job))
 
     async def _at_delivery(self, job: Job) -> Job | None:
         """Lead the job to `delivering` from where it stands; there is no shorter way to `done`."""

@@ -144,6 +144,13 @@ class WorkerTexts:
     def ready_notice(self, language: str) -> str:
         return self._translations.text(language, _READY)
 
+    def undelivered_notice(self, language: str) -> str:
+        return self._translations.text(
+            language,
+            "🎬 Your video is made, but Telegram did not say whether you got it. "
+            "If you do not see it, send /start and I will bring it again.",
+        )
+
     def video_caption(self, job: Job) -> str:
         title = job.script.title if job.script is not None else ""
         if not title:

@@ -2,9 +2,9 @@
 
 They come after the commit that they tell of. The words of an end are noted when they were said,
 and whoever meets an ended job without that note says them (again): an edit shows once however often
-it is made, a short new message may come a second time where its teller died in between. What
-cannot be said for passing reasons is said later, and to a user who has blocked the bot when he
-comes back.
+it is made. A new message may come a second time where its teller died in between, or where nobody
+heard whether it came. What cannot be said for passing reasons is said later, and to a user who has
+blocked the bot when he comes back.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ DOUBTS_MAX = 2
 """New messages that may each have come: another one is not sent."""
 FIRST_PAUSE_S = 1.0
 PAUSE_S_MAX = 10.0
+WAITING_S_MAX = 5.0
+"""Less than any pause after a failure that the settings do not shorten."""
 TOLD_WITHIN_S = 24 * 3600.0
 """Whoever could not be told how his job ended for so long finds it in his history."""
 
@@ -77,12 +79,17 @@ class Tidings:
     async def waiting(self, job: Job, failure_class: FailureClass) -> None:
         """Tell why a job that is queued again goes on only later.
 
-        That is of passing interest, so one try is enough.
+        That is of passing interest, so one try is enough. The next worker may end the job as soon
+        as it is due, and nothing would mend his last word: so it is said at once or not at all.
         """
         await self._board.settle(job.id)
         text = self._texts.waiting(job.language, failure_class)
         button = self._texts.cancel_button(job)
-        await self._say(job, "waiting", lambda: self._edit(job, text, button), tries=1)
+
+        async def say() -> None:
+            await self._board.say(job, text, button, within_s=WAITING_S_MAX)
+
+        await self._say(job, "waiting", say, tries=1)
 
     async def failed(
         self, job: Job, failure: ClassifiedFailure, *, with_notice: bool = True
@@ -103,6 +110,14 @@ class Tidings:
             said = await self._say_anew(job, "notice", self._texts.ready_notice(job.language))
         return await self._noted(job, said)
 
+    async def undelivered(self, job: Job) -> bool:
+        """Tell how to get a video that may not have come; False when to try again later.
+
+        To one who has blocked the bot nothing can be said: that is noted, and his return brings it.
+        """
+        text = self._texts.undelivered_notice(job.language)
+        return await self._noted(job, await self._say_anew(job, "undelivered", text))
+
     async def ended(self, untold: Untold) -> bool:
         """Tell of an end that somebody else stored; False when that must be tried again later."""
         job = untold.job
@@ -113,6 +128,8 @@ class Tidings:
                 told = await self.failed(job, failure, with_notice=not untold.notice_sent)
             case JobStatus.CANCELLED:
                 told = await self._end(job, "cancelled", self._texts.cancelled(job), None)
+            case _ if untold.undelivered:
+                told = await self.undelivered(job)
             case _:
                 told = await self.delivered(job, with_sound=not untold.notice_sent)
         if told:
@@ -131,11 +148,14 @@ class Tidings:
         *,
         button: Button | None = None,
     ) -> bool:
-        """Put an end into the status message, or into a new one; an edit makes no sound."""
+        """Put an end into the status message, or into a new one.
+
+        An edit makes no sound, so the notice does; a new message has made its own.
+        """
         said = await self._say(job, kind, lambda: self._edit(job, text, button))
         if said is _Said.GONE:
             said = await self._say_anew(job, kind, text, button=button)
-        if said is _Said.YES and notice is not None:
+        elif said is _Said.YES and notice is not None:
             said = await self._say_anew(job, "notice", notice)
         return await self._noted(job, said)
 

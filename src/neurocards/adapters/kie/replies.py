@@ -92,13 +92,11 @@ def _render_of_task(data: dict[str, Any]) -> Render:
 
 
 def _finished(data: dict[str, Any], address: str | None) -> Render:
-    """A success without a video has cost money and shows nothing: a failure of theirs."""
+    """A success is paid for, with a video or without: never a failure, or it is ordered anew."""
     urls = _json_object(data.get("resultJson")).get("resultUrls")
     url = urls[0] if isinstance(urls, list) and urls else None
-    if isinstance(url, str) and url:
-        return Render(RenderState.SUCCEEDED, result_url=url, callback_url=address)
-    seen = failure("the task succeeded without a result", code="500")
-    return Render(RenderState.FAILED, failure=classify(seen), callback_url=address)
+    told = url if isinstance(url, str) and url else None
+    return Render(RenderState.SUCCEEDED, result_url=told, callback_url=address)
 
 
 def callback_address(data: dict[str, Any]) -> str | None:

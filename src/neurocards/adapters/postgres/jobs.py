@@ -98,13 +98,14 @@ class PostgresJobStore:
         reason: str,
         failure: ClassifiedFailure | None = None,
         new_task: bool = False,
+        unshown: bool = False,
     ) -> bool:
         words = (
             (None, None, None)
             if failure is None
             else (failure.failure_class.value, failure.code, failure.text)
         )
-        return await self._write("postpone_job", fence, after_s, reason, *words, new_task)
+        return await self._write("postpone_job", fence, after_s, reason, *words, new_task, unshown)
 
     async def fail(self, fence: Fence, failure: ClassifiedFailure) -> bool:
         return bool(

@@ -129,6 +129,7 @@ def untold_of(row: Row) -> Untold:
         finished_at=row["finished_at"],
         failure=_failure_of(row) if job.status is JobStatus.FAILED else None,
         notice_sent=row["notice_sent_at"] is not None,
+        undelivered=row["undelivered_at"] is not None,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from neurocards.adapters.telegram.edit_refusals import says_gone, says_unchanged
 from neurocards.adapters.transport import Answer
 from neurocards.domain.failures import Failure, FailureSource
 from neurocards.errors import (
@@ -22,13 +23,6 @@ _SERVER_ERROR = 500
 _RETRY_AFTER_DEFAULT_S = 5.0
 
 _GONE_RECIPIENT = ("chat not found", "user not found", "peer_id_invalid", "bot was kicked")
-_GONE_MESSAGE = (
-    "message to edit not found",
-    "message can't be edited",
-    "message_id_invalid",
-    "there is no text in the message to edit",
-)
-_NOT_MODIFIED = "message is not modified"
 
 
 class NotModifiedError(ProviderError):
@@ -63,13 +57,13 @@ def _refusal(envelope: dict[str, Any]) -> ProviderError:
         return OutcomeUnknownError(seen)
     if status == _TOO_MANY:
         return ProviderError(seen, retry_after_s=_retry_after_s(envelope))
-    if _NOT_MODIFIED in text:
+    if says_unchanged(description):
         return NotModifiedError(seen)
     if "file is too big" in text:
         return FileTooBigError(seen)
     if status == _FORBIDDEN or any(words in text for words in _GONE_RECIPIENT):
         return RecipientGoneError(seen)
-    if any(words in text for words in _GONE_MESSAGE):
+    if says_gone(description):
         return MessageGoneError(seen)
     return ProviderError(seen)
 

@@ -29,14 +29,19 @@ async def cancel_command(
     accounts: Accounts,
     order_texts: OrderTexts,
 ) -> None:
-    outcome, message_id = await ordering.cancel_newest(
+    outcome, found = await ordering.cancel_newest(
         user.tg_user_id, bot_id=bot.id, update_id=event_update.update_id
     )
-    if outcome is CancelOutcome.CANCELLED and message_id is not None:
+    if outcome is CancelOutcome.CANCELLED and found is not None:
         balance = await accounts.balance(user.tg_user_id)
         told = order_texts.cancelled(user.language, balance)
-        await show(bot, message.chat.id, message_id, Screen(told))
-    elif await _discard_open(
+        is_there = await show(bot, message.chat.id, found.status_message_id, Screen(told))
+        await message.answer(told)
+        if not is_there:
+            # A worker edits a status message once more, but would send a second new one.
+            await ordering.note_told(found.job_id)
+        return
+    if await _discard_open(
         message, user=user, state=state, bot=bot, ordering=ordering, order_texts=order_texts
     ):
         told = order_texts.discarded(user.language)

@@ -47,7 +47,13 @@ async def confirm(
     acceptance = await ordering.confirm(press)
     metrics.orders_total.labels(acceptance.outcome).inc()
     if acceptance.outcome in _REDRAWN:
-        late_edits.submit(bot, chat_id, message_id, partial(_screen, acceptance, order_texts))
+        job_id, user_id = acceptance.job_id, query.from_user.id
+        draw = partial(_screen, acceptance, order_texts)
+        if job_id is None:
+            late_edits.submit(bot, chat_id, message_id, draw)
+        else:
+            still = partial(ordering.is_under_way, job_id, user_id, bot_id=bot.id)
+            late_edits.submit(bot, chat_id, message_id, draw, still=still)
     return _answer(query, acceptance, order_texts)
 
 

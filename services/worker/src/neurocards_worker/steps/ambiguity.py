@@ -4,6 +4,9 @@ The provider has no list of tasks and no key against doubles. But it calls back,
 only we can have signed, and it remembers that address: so a task id that comes with a callback is
 ours when recordInfo shows our signature for this job. A callback may come once only, so a task id
 that cannot be read at that moment is looked at again.
+
+An earlier order of this job has our signature as well. It was forgotten because it had failed, so a
+task that failed is the lost one only where no order can have failed before.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import structlog
 from neurocards.domain.callbacks import is_our_address
 from neurocards.domain.jobs import Job, ProviderTask
 from neurocards.errors import ProviderError
-from neurocards.ports.providers import RenderState, VideoProvider
+from neurocards.ports.providers import Render, RenderState, VideoProvider
 from neurocards_worker.key_gate import KeyGate
 from neurocards_worker.logged_words import logged_words
 from neurocards_worker.moments import Moments
@@ -62,7 +65,9 @@ class LostOrder:
         """Wait for word of the task until `wait_s` after the submission; None without any."""
         if self._secret is None:
             return None
-        until = (job.submitted_at or self._moments.now()) + timedelta(seconds=self._wait_s)
+        now, wait = self._moments.now(), timedelta(seconds=self._wait_s)
+        # The submission was timed by the clock of the database, which may be ahead of ours.
+        until = min(job.submitted_at or now, now) + wait
         named: dict[str, None] = {}
         while (left_s := (until - self._moments.now()).total_seconds()) > 0:
             wait_s = min(left_s, self._look_again_s) if named else left_s
@@ -88,7 +93,8 @@ class LostOrder:
                 continue
             if render.state is RenderState.UNKNOWN_TASK:
                 continue
-            if is_address_of(job, render.callback_url, secret):
+            attempt = attempt_of_address(job, render.callback_url, secret)
+            if attempt is not None and not _may_be_of_a_retry(job, render, attempt):
                 log.info("submit.found", job_id=str(job.id), task_id=task_id)
                 name, model = self._provider.name, self._provider.model
                 return ProviderTask(name, model, task_id, key.fingerprint)
@@ -110,10 +116,20 @@ def _remember(named: dict[str, None], task_id: str) -> None:
         del named[next(iter(named))]
 
 
-def is_address_of(job: Job, callback_url: str | None, secret: bytes) -> bool:
-    """Tell whether a callback address was signed by us for this job, in any of its attempts."""
+def _may_be_of_a_retry(job: Job, render: Render, attempt: int) -> bool:
+    """Tell whether the task may be one that failed before and was forgotten for another one.
+
+    A task is forgotten only by a failure that counts, and that ends the claim: whatever was ordered
+    in this one is still looked for.
+    """
+    return render.state is RenderState.FAILED and job.tries > 0 and attempt < job.attempt
+
+
+def attempt_of_address(job: Job, callback_url: str | None, secret: bytes) -> int | None:
+    """Tell in which attempt of this job we signed the callback address; None if in none so far."""
     parts = (callback_url or "").split("/")[-3:]
     if len(parts) != 3 or parts[0] != str(job.id) or not parts[1].isdecimal():  # noqa: PLR2004
-        return False
+        return None
     attempt = int(parts[1][:9])
-    return attempt <= job.attempt and is_our_address(secret, job.id, attempt, parts[2])
+    is_ours = attempt <= job.attempt and is_our_address(secret, job.id, attempt, parts[2])
+    return attempt if is_ours else None

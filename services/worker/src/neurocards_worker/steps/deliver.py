@@ -140,15 +140,19 @@ class DeliverStep:
             ):
                 return Lost()
             if undelivered:
-                return Done(undelivered=True)
+                return Done(undelivered=True, told=await self._tidings.undelivered(job))
             edited = job.fallback_sent_at is None
             return Done(told=await self._tidings.delivered(job, with_sound=edited))
 
     def _refused(self, run: Run, error: ProviderError) -> Outcome:
-        """Telegram will not show this video; without a token of the bot, nobody could ask it."""
+        """Telegram will not show this video; without a token of the bot, nobody could ask it.
+
+        A token may come until the deadline. After it a refusal is a refusal: a video that waits for
+        a bot that was deleted would be downloaded again for ever.
+        """
         failure = classify(error.failure)
         reason = logged_words(failure, run.job)
         log.error("deliver.refused", job_id=str(run.job.id), reason=reason)
-        if lacks_its_token(error):
+        if lacks_its_token(error) and self._moments.now() < run.job.deadline_at:
             return Snooze(TELEGRAM_AWAY_SNOOZE_S * self._retry_scale, TELEGRAM_AWAY_REASON)
         return GiveUp(failure)

@@ -103,26 +103,27 @@ class FetchStep:
         too_late = self._moments.now() >= run.job.deadline_at
         if too_late or counted.are_too_many(per_address=self._tries):
             text = f"{counted.in_all} downloads broke off; the last one: {failure.text}"
-            return self._lost(
-                run,
-                ClassifiedFailure(
-                    FailureClass.TEMPORARY, UNFETCHED_CODE, text, FailureSource.NETWORK
-                ),
+            unfetched = ClassifiedFailure(
+                FailureClass.TEMPORARY, UNFETCHED_CODE, text, FailureSource.NETWORK
             )
+            return lost_render(run, unfetched, self._metrics)
         return Snooze(counted.pause_s * self._retry_scale, HOST_AWAY_REASON)
 
     def _trouble_with(self, run: Run, failure: Failure) -> Outcome:
         outcome = self._trouble.outcome(classify(failure), run.job)
-        return self._lost(run, outcome.failure) if isinstance(outcome, GiveUp) else outcome
+        if isinstance(outcome, GiveUp):
+            return lost_render(run, outcome.failure, self._metrics)
+        return outcome
 
-    def _lost(self, run: Run, failure: ClassifiedFailure) -> GiveUp:
-        """Give up what was paid for; a video that may be shown goes round until its deadline."""
-        if not run.may_be_shown:
-            task_id = run.job.task.task_id if run.job.task else ""
-            job_id, reason = str(run.job.id), logged_words(failure, run.job)
-            log.error("fetch.render_lost", job_id=job_id, task_id=task_id, reason=reason)
-            self._metrics.renders_lost_total.labels(failure.code).inc()
-        return GiveUp(failure)
+
+def lost_render(run: Run, failure: ClassifiedFailure, metrics: WorkerMetrics) -> GiveUp:
+    """Give up what was paid for; a video that may be shown goes round until its deadline."""
+    if not run.may_be_shown:
+        task_id = run.job.task.task_id if run.job.task else ""
+        job_id, reason = str(run.job.id), logged_words(failure, run.job)
+        log.error("fetch.render_lost", job_id=job_id, task_id=task_id, reason=reason)
+        metrics.renders_lost_total.labels(failure.code).inc()
+    return GiveUp(failure)
 
 
 def _fingerprint(url: str) -> str:

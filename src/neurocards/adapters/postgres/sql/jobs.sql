@@ -163,7 +163,8 @@ UPDATE jobs SET
     rendered_at = CASE WHEN $9 THEN NULL ELSE rendered_at END,
     fetch_address = CASE WHEN $9 THEN '' ELSE fetch_address END,
     fetch_failures = CASE WHEN $9 THEN 0 ELSE fetch_failures END,
-    fetch_failures_in_all = CASE WHEN $9 THEN 0 ELSE fetch_failures_in_all END
+    fetch_failures_in_all = CASE WHEN $9 THEN 0 ELSE fetch_failures_in_all END,
+    delivery_began_at = CASE WHEN $10 AND status = $3 THEN NULL ELSE delivery_began_at END
 WHERE id = $1 AND attempt = $2 AND $3 NOT IN ('queued', 'done', 'failed', 'cancelled')
     AND (
         status = $3
