@@ -67,7 +67,9 @@ async def test_the_bot_answers_while_its_service_turns_from_blue_to_green(
 
 def _colours(active: str, *, blue: int = 1) -> dict[str, Any]:
     colours = {"blue": {"tag": TAG, "replicas": blue}, "green": {"tag": TAG, "replicas": 1}}
-    return {"bot": {"blueGreen": {"enabled": True, "active": active, **colours}}}
+    # Two colours, and one pod more of each while they change: with small pools they fit the server.
+    pools = {"database": {"poolSize": 4, "maxOverflow": 0}}
+    return {"bot": {**pools, "blueGreen": {"enabled": True, "active": active, **colours}}}
 
 
 async def _ordered(shop: ClusterShop) -> None:
