@@ -76,6 +76,7 @@ async def test_a_stranger_reaches_neither_servers_nor_metrics(kubectl: Kubectl, 
     # Where nothing is enforced the stranger shows that the probe itself can tell open from closed.
     wanted = "closed" if _enforces(node) else "open"
     assert set(answers.values()) == {wanted}, answers
+    await asyncio.to_thread(kubectl.run, "delete", "pod", "stranger", "--wait=false")
 
 
 def _enforces(node: RealNode) -> bool:

@@ -10,6 +10,7 @@ from tools.cluster.access import Access, read_access
 from tools.cluster.api import KubernetesApi, Refusal
 
 from e2e.conftest import Installed
+from support.chart import RELEASE
 from support.e2e_record import Record
 from support.kubectl import Kubectl, KubectlError
 from support.releases import pods_of
@@ -123,7 +124,8 @@ async def test_the_operator_marks_a_pod_and_changes_nothing_else_of_it(
 
 def test_only_the_operator_is_given_a_token(installed: Installed):
     """No other pod of the release has anything to show to the API server."""
-    tree = json.loads(installed.place.kubectl.run("get", "pods", "--output", "json"))
+    chosen = ("--selector", f"app.kubernetes.io/instance={RELEASE}")
+    tree = json.loads(installed.place.kubectl.run("get", "pods", *chosen, "--output", "json"))
     with_token = {
         pod["metadata"]["labels"]["app.kubernetes.io/component"]
         for pod in tree["items"]
