@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tools.cluster.access import read_access
@@ -117,9 +118,9 @@ def installed(new_place: Callable[[str], Place]) -> Installed:
     return install(place)
 
 
-def install(place: Place) -> Installed:
+def install(place: Place, *layers: dict[str, Any]) -> Installed:
     began = time.monotonic()
-    asyncio.run(place.helm.release("install", SMALL, flags=("--wait",), timeout_s=600))
+    asyncio.run(place.helm.release("install", SMALL, *layers, flags=("--wait",), timeout_s=600))
     return Installed(place, round(time.monotonic() - began, 1))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from pathlib import Path
 
@@ -45,7 +44,7 @@ async def test_a_burst_scales_the_workers_up_and_down_again(
         TITLE,
         f"Ordered by {ORDERS} people within {ordered_s} s through the bot's own menus, delivered "
         f"after {delivered_s} s, {max(seen)} worker pods ready at most, one again after "
-        f"{back_s} s. `kubectl get nscale --watch`, repeated lines left out:\n"
+        f"{back_s} s. `kubectl get nscale --watch`, where numbers or the reason change:\n"
         f"```\n{_told(watched)}\n```",
     )
 
@@ -58,10 +57,15 @@ async def _count(installed: Installed, seen: list[int]) -> None:
 
 
 def _told(path: Path) -> str:
-    """Leave out lines in which nothing but the age has changed, and the spaces at line ends."""
-    kept: list[str] = []
-    for line in path.read_text().splitlines():
-        words = re.sub(r"\s+\d+[smh]\S*\s*$", "", line)
-        if not kept or words != re.sub(r"\s+\d+[smh]\S*\s*$", "", kept[-1]):
+    """Leave out lines in which only queue, waiting time, age and words change."""
+    head, *lines = path.read_text().splitlines()
+    columns = [slice(head.index(name), head.index(name) + 9) for name in ("DESIRED", "READY")]
+    reason = head.index("REASON")
+    kept: list[str] = [head.rstrip()]
+    before: list[str] = []
+    for line in lines:
+        told = [line[column].split(" ")[0] for column in columns] + line[reason:].split()[:1]
+        if told != before:
             kept.append(line.rstrip())
+        before = told
     return "\n".join(kept)
