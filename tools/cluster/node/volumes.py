@@ -30,7 +30,9 @@ CLASS: Tree = {
         "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
     },
     "provisioner": PROVISIONER,
-    "volumeBindingMode": "Immediate",
+    # The scheduler waits for the volume then. With `Immediate` it puts a pod aside that is there
+    # before its volume, and where it misses the moment, it looks again after five minutes only.
+    "volumeBindingMode": "WaitForFirstConsumer",
     "reclaimPolicy": "Retain",
 }
 
