@@ -85,7 +85,7 @@ async def _rested(stage: Stage) -> list[Breach]:
     loop = asyncio.get_running_loop()
     until = loop.time() + REST_S
     while True:
-        found = await invariants.at_rest(stage.pool) + await invariants.told(stage.pool)
+        found = await invariants.all_told(stage.pool)
         found += await invariants.queue_at_rest(stage.nats.url)
         if not found or loop.time() > until:
             return found

@@ -46,7 +46,7 @@ async def test_a_corrupted_database_is_found_out(
         await connection.execute("SET LOCAL session_replication_role = replica")
         await connection.execute(CORRUPTIONS[name], job_id)
         rows = await connection.fetch(invariants.SQL[name])
-        found = await invariants.at_rest(connection) + await invariants.told(connection)
+        found = await invariants.all_told(connection)
     assert len(rows) == 1
     assert any(breach.subject == rows[0]["subject"] for breach in found)
 

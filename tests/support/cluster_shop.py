@@ -174,7 +174,7 @@ class ClusterShop:
         """Give what is left over at rest; a message or a lease may take its time to go."""
         deadline = time.monotonic() + REST_S
         while True:
-            found = await invariants.at_rest(self.pool) + await invariants.told(self.pool)
+            found = await invariants.all_told(self.pool)
             with suppress(nats.errors.Error, OSError):
                 found += await invariants.queue_at_rest(self.nats_url)
             if not found or time.monotonic() > deadline:

@@ -194,8 +194,7 @@ class CrashBotWorld:
         of_recent = [job for job in jobs if job.chat_id in looked_at]
         twice = [user for user in {job.user_id for job in jobs} if _count(jobs, user) > 1]
         return {
-            *await invariants.at_rest(pool),
-            *await invariants.told(pool),
+            *await invariants.all_told(pool),
             *history.check(await history.operations(pool)),
             *invariants.bill(jobs, tasks),
             *invariants.chats(of_recent, shown),

@@ -108,8 +108,7 @@ class CrashWorld:
         newest = {job.chat_id for job in jobs[-3:]}
         shown = {chat: await self._shown(chat) for chat in newest}
         return {
-            *await invariants.at_rest(pool),
-            *await invariants.told(pool),
+            *await invariants.all_told(pool),
             *history.check(await history.operations(pool)),
             *invariants.bill(jobs, tasks),
             *invariants.chats([job for job in jobs if job.chat_id in newest], shown),

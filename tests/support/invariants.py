@@ -103,9 +103,9 @@ async def at_rest(database: Statements) -> list[Breach]:
     return await _breaches(database, "always") + await _breaches(database, "rest")
 
 
-async def told(database: Statements) -> list[Breach]:
-    """Check that every end was told; where there are workers to tell it."""
-    return await _breaches(database, "told")
+async def all_told(database: Statements) -> list[Breach]:
+    """Check what `at_rest` does, and that every end was told; where workers run to tell it."""
+    return await at_rest(database) + await _breaches(database, "told")
 
 
 async def _breaches(database: Statements, when: str) -> list[Breach]:

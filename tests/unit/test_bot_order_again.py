@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,8 +10,7 @@ import pytest
 from neurocards.domain.buttons import order_again_data
 from neurocards.domain.jobs import JobStatus
 from neurocards.testing.world import RATE_LIMIT, MemoryWorld, claimed, new_job_id
-from neurocards_bot.processing import Applied
-from support.bot_desk import BOT_ID, USER_ID, Desk, message, photo, press
+from support.bot_desk import BOT_ID, USER_ID, Desk, alert_of, balance, message, photo, press
 
 FAILED_MESSAGE = 1000
 
@@ -32,16 +30,6 @@ async def failed_job(desk: Desk) -> UUID:
     job = await claimed(desk.world, job_id)
     assert await desk.world.jobs.fail(job.fence, RATE_LIMIT)
     return job_id
-
-
-def alert_of(verdict: Any) -> str:
-    assert isinstance(verdict, Applied)
-    assert verdict.reply is not None
-    return str(verdict.reply.text)
-
-
-def balance(desk: Desk) -> int:
-    return desk.world.database.users[USER_ID].balance
 
 
 async def test_the_same_order_is_put_together_again_and_nothing_is_charged_yet(desk: Desk):

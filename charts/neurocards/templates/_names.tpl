@@ -80,9 +80,14 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- ternary .Values.database.external.port 5432 (eq (include "neurocards.databaseMode" .) "external") -}}
 {{- end -}}
 
+{{/* Not empty where the server must show a certificate that we trust; the demo's has none. */}}
+{{- define "neurocards.databaseIsVerified" -}}
+{{- if and (hasPrefix "verify-" .Values.database.sslMode) (ne (include "neurocards.databaseMode" .) "demo") -}}true{{- end -}}
+{{- end -}}
+
 {{/* The Secret with the authority that signed the server's certificate; CloudNativePG makes one. */}}
 {{- define "neurocards.databaseCaSecret" -}}
-{{- if and (hasPrefix "verify-" .Values.database.sslMode) (ne (include "neurocards.databaseMode" .) "demo") -}}
+{{- if include "neurocards.databaseIsVerified" . -}}
 {{- $made := ternary (printf "%s-postgres-ca" (include "neurocards.fullname" .)) "" (eq (include "neurocards.databaseMode" .) "cnpg") -}}
 {{- default $made .Values.database.caSecret -}}
 {{- end -}}
@@ -90,7 +95,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 
 {{/* The file with that authority: asyncpg looks for one and does not know the system's by itself. */}}
 {{- define "neurocards.databaseAuthority" -}}
-{{- if and (hasPrefix "verify-" .Values.database.sslMode) (ne (include "neurocards.databaseMode" .) "demo") -}}
+{{- if include "neurocards.databaseIsVerified" . -}}
 {{- ternary (printf "/etc/postgres-authority/%s" .Values.database.caKey) "/etc/ssl/certs/ca-certificates.crt" (not (empty (include "neurocards.databaseCaSecret" .))) -}}
 {{- end -}}
 {{- end -}}

@@ -27,6 +27,17 @@ async def given(bench: WorkerBench, job_id: UUID, *, attempt: int) -> None:
     )
 
 
+async def died_while_ordering(bench: WorkerBench) -> UUID:
+    """Give the first order of a job as `given` does; give the job, which waits for a successor."""
+    job_id = await bench.accept()
+    run = await bench.claim(job_id)
+    await bench.world.jobs.store_script(run.job.fence, SCRIPT)
+    await bench.world.jobs.start_submitting(run.job.fence, may_reach_provider=True)
+    await given(bench, job_id, attempt=1)
+    await bench.die_in(job_id, JobStatus.SUBMITTING)
+    return job_id
+
+
 def fails(bench: WorkerBench, monkeypatch: pytest.MonkeyPatch, *task_ids: str) -> None:
     """Let these tasks fail, at every look, for a reason that passes."""
     render = bench.provider.render
@@ -132,12 +143,7 @@ async def test_a_first_order_that_failed_is_found_by_a_successor(
 ):
     """No order of this job can have failed before it."""
     fails(bench, monkeypatch, "task-1")
-    job_id = await bench.accept()
-    run = await bench.claim(job_id)
-    await bench.world.jobs.store_script(run.job.fence, SCRIPT)
-    await bench.world.jobs.start_submitting(run.job.fence, may_reach_provider=True)
-    await given(bench, job_id, attempt=1)
-    await bench.die_in(job_id, JobStatus.SUBMITTING)
+    job_id = await died_while_ordering(bench)
     bench.wakes.hints.append("task-1")
 
     record = await bench.carry_to_end(job_id)
@@ -213,12 +219,7 @@ async def test_without_callbacks_nobody_waits_for_word_of_a_lost_order(uncalled:
 async def test_the_successor_of_a_worker_that_died_while_ordering_finds_the_order(
     bench: WorkerBench,
 ):
-    job_id = await bench.accept()
-    run = await bench.claim(job_id)
-    await bench.world.jobs.store_script(run.job.fence, SCRIPT)
-    await bench.world.jobs.start_submitting(run.job.fence, may_reach_provider=True)
-    await given(bench, job_id, attempt=1)
-    await bench.die_in(job_id, JobStatus.SUBMITTING)
+    job_id = await died_while_ordering(bench)
     bench.wakes.hints.append("task-1")
 
     record = await bench.carry(job_id)
