@@ -26,6 +26,7 @@ class Yard:
         self._folder = folder
         self.made: dict[int, list[ManagedChild]] = {}
         self.said: list[str] = []
+        self.ready_when_said: list[int] = []
 
     def make(self, number: int) -> ManagedChild:
         port = free_ports(1)[0]
@@ -56,7 +57,11 @@ def yard(tmp_path: Path) -> Yard:
 
 @pytest.fixture
 async def fleet(yard: Yard) -> AsyncIterator[WorkerFleet]:
-    fleet = WorkerFleet(yard.make, yard.said.append)
+    def report(words: str) -> None:
+        yard.said.append(words)
+        yard.ready_when_said.append(fleet.ready)
+
+    fleet = WorkerFleet(yard.make, report)
     yield fleet
     await fleet.stop()
     assert yard.running == []
@@ -100,7 +105,7 @@ async def test_a_worker_that_is_not_ready_yet_can_be_sent_away(fleet: WorkerFlee
 
 
 async def test_a_worker_that_dies_is_started_again(fleet: WorkerFleet, yard: Yard):
-    """And the terminal hears of both."""
+    """And the terminal hears of both, of its return when it is ready."""
     await fleet.begin(1)
     watching = asyncio.create_task(fleet.watch())
     process = yard.made[0][0].process
@@ -108,7 +113,7 @@ async def test_a_worker_that_dies_is_started_again(fleet: WorkerFleet, yard: Yar
     os.kill(process.pid, signal.SIGKILL)
     await until(lambda: "the worker-1 runs again" in yard.said)
     assert "has died (SIGKILL)" in yard.said[0]
-    assert fleet.ready == 1
+    assert yard.ready_when_said == [0, 1]
     watching.cancel()
     await asyncio.wait({watching})
 

@@ -103,11 +103,11 @@ class WorkerFleet:
         return free
 
     def _start(self, number: int, worker: ManagedChild, *, after_s: float) -> None:
-        task = asyncio.create_task(self._started(worker, after_s), name=worker.name)
+        task = asyncio.create_task(self._started(number, worker, after_s), name=worker.name)
         self._starting[number] = task
         task.add_done_callback(lambda done: self._forget(self._starting, number, done))
 
-    async def _started(self, worker: ManagedChild, after_s: float) -> None:
+    async def _started(self, number: int, worker: ManagedChild, after_s: float) -> None:
         is_again = bool(worker.restarts)
         await asyncio.sleep(after_s)
         began_s = time.monotonic()
@@ -119,6 +119,8 @@ class WorkerFleet:
             self._report(str(error))
             return
         self.start_s = time.monotonic() - began_s
+        # Who hears that it runs may count it at once; the task's own callback comes a turn later.
+        self._starting.pop(number, None)
         if is_again:
             self._report(f"the {worker.name} runs again")
 
