@@ -59,11 +59,11 @@ def yard(tmp_path: Path) -> Yard:
 async def fleet(yard: Yard) -> AsyncIterator[WorkerFleet]:
     def report(words: str) -> None:
         yard.said.append(words)
-        yard.ready_when_said.append(fleet.ready)
+        yard.ready_when_said.append(workers.ready)
 
-    fleet = WorkerFleet(yard.make, report)
-    yield fleet
-    await fleet.stop()
+    workers = WorkerFleet(yard.make, report)
+    yield workers
+    await workers.stop()
     assert yard.running == []
 
 
