@@ -18,7 +18,7 @@ from tools.cluster.control_plane import ControlPlane
 
 from bench.stage import Program, Stage
 from neurocards.scaling_policies import API_VERSION, KIND
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 
 NAMESPACE = "default"
 OPERATOR_USER = f"system:serviceaccount:{NAMESPACE}:operator"

@@ -29,7 +29,7 @@ from neurocards.adapters.nats.subjects import STREAM, consumer_name
 from neurocards.adapters.postgres.pool import set_codecs
 from neurocards.migrate import Migrator, migrations_folder, read_migrations
 from neurocards_sandbox.embedded import NatsServer, PostgresServer
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 from neurocards_sandbox.embedded.processes import ChildProcess
 
 BOT_ID = 7_000_001

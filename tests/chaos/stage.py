@@ -25,11 +25,12 @@ import httpx
 from chaos.plan import LINKS
 from chaos.proxy import FaultProxy
 from neurocards_sandbox.demo import addresses as addressing
-from neurocards_sandbox.demo.addresses import DATABASE, Addresses, Plan, free_ports, local
+from neurocards_sandbox.demo.addresses import DATABASE, Addresses, Plan, local
 from neurocards_sandbox.demo.data_folder import DataFolder
 from neurocards_sandbox.demo.database import open_logins, prepare_database
 from neurocards_sandbox.demo.options import DemoOptions
 from neurocards_sandbox.embedded import NatsServer, PostgresServer
+from neurocards_sandbox.embedded.ports import free_ports
 from neurocards_sandbox.embedded.processes import ChildProcess
 from support import history
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from neurocards_sandbox.demo.addresses import free_ports
+from neurocards_sandbox.embedded.ports import free_ports
 
 WITHIN_S = 60.0
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from neurocards_sandbox.demo.addresses import free_ports
 from neurocards_sandbox.demo.children import ManagedChild
 from neurocards_sandbox.demo.errors import DemoError
 from neurocards_sandbox.demo.fleet import WorkerFleet
+from neurocards_sandbox.embedded.ports import free_ports
 
 WAIT_S = 60.0
 

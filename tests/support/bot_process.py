@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 from neurocards_sandbox.embedded.processes import ChildProcess
 
 READY_WITHIN_S = 60.0

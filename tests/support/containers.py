@@ -16,7 +16,7 @@ from contextlib import suppress
 import asyncpg
 from testcontainers.core.container import DockerContainer
 
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 
 POSTGRES_IMAGE = os.environ.get("NEUROCARDS_TEST_POSTGRES_IMAGE", "postgres:18-alpine")
 NATS_IMAGE = os.environ.get("NEUROCARDS_TEST_NATS_IMAGE", "nats:2.15-alpine")

@@ -16,7 +16,7 @@ import httpx
 
 from neurocards.testing.crash import CrashOrder
 from neurocards_sandbox.demo.visitor import RefusedBySimulatorError
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 from support import history, invariants
 from support.bot_process import BOT_ID, bot_environment, webhook_environment
 from support.crash_world import DEATH_WITHIN_S, END_WITHIN_S, LOOK_S, REST_WITHIN_S

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tools.cluster.binaries import KUBERNETES, program
 
-from neurocards_sandbox.embedded.folders import LOOPBACK, free_port
+from neurocards_sandbox.embedded.ports import LOOPBACK, free_port
 
 WITHIN_S = 120.0
 _AGAIN_S = 0.3

@@ -21,7 +21,7 @@ from tools.cluster.access import Access
 from tools.cluster.api import KubernetesApi
 from tools.cluster.credentials import new_tokens, write_account_key, write_tokens
 
-from neurocards_sandbox.embedded.folders import LOOPBACK, free_port
+from neurocards_sandbox.embedded.ports import LOOPBACK, free_port
 from neurocards_sandbox.embedded.processes import ChildProcess
 
 READY_WITHIN_S = 120.0

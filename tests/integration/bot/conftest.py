@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 from neurocards_sandbox.telegram.server import running
 from neurocards_sandbox.telegram.settings import TelegramSandboxSettings
 from support.bot_process import (

@@ -14,7 +14,7 @@ from neurocards.domain.callbacks import callback_path
 from neurocards.testing.world import new_job_id
 from neurocards_bot.http.webhook import SECRET_HEADER
 from neurocards_bot.settings import load
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 from neurocards_sandbox.embedded.processes import ChildProcess
 from support.bot_desk import message
 from support.canaries import bare_secrets, canary, seen_in, with_password

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,8 +16,8 @@ from urllib.parse import quote
 
 from neurocards_sandbox.demo.data_folder import DemoSecrets
 from neurocards_sandbox.demo.options import DemoOptions
+from neurocards_sandbox.embedded.ports import LOOPBACK, free_ports
 
-LOOPBACK = "127.0.0.1"
 PUBLIC_BASE_URL = "https://neurocards.localhost"
 """What Telegram and KIE are told; the simulators route it to the bot as an ingress would."""
 DATABASE = "neurocards"
@@ -27,15 +25,6 @@ KIE_CREATES_PER_WINDOW = 20
 KIE_WINDOW_S = 10.0
 
 Environment = dict[str, str]
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on, each another one."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((LOOPBACK, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 @dataclass(frozen=True, slots=True)

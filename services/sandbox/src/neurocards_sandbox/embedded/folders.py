@@ -1,15 +1,12 @@
-"""The folder and the port of an embedded server: one supervisor per folder, ports named clearly."""
+"""The folder of an embedded server: it has one supervisor."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import socket
 from pathlib import Path
 
-from neurocards_sandbox.embedded.errors import FolderInUseError, PortTakenError
-
-LOOPBACK = "127.0.0.1"
+from neurocards_sandbox.embedded.errors import FolderInUseError
 
 
 class FolderLock:
@@ -36,21 +33,3 @@ class FolderLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
-
-
-def require_port(name: str, port: int) -> None:
-    """Raise PortTakenError when somebody listens on the port."""
-    with socket.socket() as probe:
-        # As servers do: a port that only waits for the last packets of its past is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError as error:
-            raise PortTakenError(name, port) from error

@@ -19,7 +19,8 @@ from types import TracebackType
 from typing import Self
 
 from neurocards_sandbox.embedded.errors import ServerStartError
-from neurocards_sandbox.embedded.folders import LOOPBACK, FolderLock, free_port, require_port
+from neurocards_sandbox.embedded.folders import FolderLock
+from neurocards_sandbox.embedded.ports import LOOPBACK, free_port, require_port
 from neurocards_sandbox.embedded.processes import (
     ChildProcess,
     command_line,
