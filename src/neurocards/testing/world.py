@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID, uuid4
 
@@ -21,7 +22,7 @@ from neurocards.ports.jobs import Claimed, JobStore, KeyStore, TemplateStore
 from neurocards.ports.orders import AcceptRequest, DialogueStore, Draft, OrderStore
 from neurocards.ports.outbound import OutboundBuckets
 from neurocards.ports.queue import Outbox, OutboxMessage
-from neurocards.testing.clock import START, FakeClock
+from neurocards.testing.clock import FakeClock
 from neurocards.testing.database import MemoryDatabase
 from neurocards.testing.dialogues import MemoryDialogueStore
 from neurocards.testing.jobs import MemoryJobStore, MemoryTemplateStore
@@ -42,6 +43,8 @@ TEMPLATES = (
     Template("first", {"en": "First", "ru": "Первый"}, {"en": "Zoom.", "ru": "Наезд."}, 10),
 )
 _numbers = itertools.count(1)
+_ID_MOMENT = datetime.now(UTC) + timedelta(days=1)
+"""In a month that has a partition, even when the present one ends during the tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class MemoryWorld:
 
 def new_job_id() -> UUID:
     """Make an id later than all that this process made before."""
-    return uuid7(START, next(_numbers) << 62)
+    return uuid7(_ID_MOMENT, next(_numbers) << 40)
 
 
 async def drafted(
