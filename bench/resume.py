@@ -32,10 +32,10 @@ RENDER_S = 100_000.0
 SEED = 20_261_129
 STARTED_AT_ONCE = 4
 QUICK_LEASES = {
-    "NEUROCARDS_LEASE_S": "3",
-    "NEUROCARDS_ACK_WAIT_S": "3",
-    "NEUROCARDS_BEAT_S": "0.7",
-    "NEUROCARDS_RENEWAL_S": "0.7",
+    "NEUROCARDS_LEASE_S": "10",
+    "NEUROCARDS_ACK_WAIT_S": "10",
+    "NEUROCARDS_BEAT_S": "2",
+    "NEUROCARDS_RENEWAL_S": "2",
 }
 CONNECTIONS = "3"
 """Of each of the many workers: all of them have to find room on one database."""

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 600
+TIMEOUT_S = 1_800
+pytestmark = pytest.mark.xdist_group("bench")
+"""One run for all of them, though tests are spread over processes."""
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:

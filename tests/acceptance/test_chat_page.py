@@ -109,14 +109,14 @@ async def test_a_visitor_gets_a_playing_video_of_his_photo(tmp_path: Path):
 
         status = page.locator(f".message[data-id='{menu_id}']")
         await expect(status.locator("[role=progressbar]")).to_be_visible(timeout=VIDEO_WAIT_MS)
-        await expect(page.locator(".step.present")).to_be_visible()
+        await expect(page.locator(".step.present, .step.past").first).to_be_visible()
         video = status.locator("video")
         await expect(video).to_be_visible(timeout=VIDEO_WAIT_MS)
         await expect(video).to_have_js_property("loop", value=True)
         await expect(status.locator(".key", has_text="Create")).to_have_count(0)
 
         # Builds of Chromium without H.264 show the note instead; Debian's has it.
-        await page.wait_for_timeout(1500)
+        await expect(video).not_to_have_js_property("currentTime", 0, timeout=VIDEO_WAIT_MS)
         played = await video.evaluate(
             "v => ({time: v.currentTime, width: v.videoWidth, height: v.videoHeight,"
             " seconds: v.duration, controls: v.controls})"

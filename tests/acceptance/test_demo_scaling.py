@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from neurocards.domain.scaling_policy import (
     Replicas,
     ScalingPolicy,
 )
-from neurocards_sandbox.chat.jobs import JobReader
+from neurocards_sandbox.chat.jobs import JobReader, JobView
 from neurocards_sandbox.demo import board
 from neurocards_sandbox.demo.crowd import Crowd
 from neurocards_sandbox.demo.options import DemoOptions
@@ -31,7 +31,7 @@ from neurocards_sandbox.demo.session import EXIT_USAGE, run_demo
 from neurocards_sandbox.demo.stack import DemoStack
 
 ORDERS = 12
-WAIT_S = 120.0
+WAIT_S = 600.0
 POLICY = ScalingPolicy(
     name="demo",
     replicas=Replicas(min=1, base=1, max=3),
@@ -50,6 +50,21 @@ async def until(condition: Callable[[], Any], watching: asyncio.Task[None]) -> A
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
     return found
+
+
+async def until_all_ended(
+    crowd: Crowd, database_url: str, watching: asyncio.Task[None]
+) -> Sequence[JobView]:
+    """Give the jobs of a crowd when all of its orders are accepted and have ended."""
+    deadline = time.monotonic() + WAIT_S
+    async with JobReader(database_url) as jobs:
+        while True:
+            found = [job for user in crowd.user_ids for job in await jobs.of_user(user)]
+            if len(found) == ORDERS and all(job.is_finished for job in found):
+                return found
+            assert not watching.done(), watching.exception()
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.5)
 
 
 async def explanation(database_url: str) -> dict[str, Any]:
@@ -85,13 +100,11 @@ async def test_workers_come_with_a_crowd_and_go_after_it_and_no_order_is_lost(
         assert crowd.begin(1, "en")
         assert not crowd.begin(1, "en")
         await until(lambda: stack.fleet.replicas == POLICY.replicas.max, watching)
+        found = await until_all_ended(crowd, stack.plan.page_database_url, watching)
+        assert [job.status for job in found] == ["done"] * ORDERS
         await until(lambda: stack.fleet.replicas == 1 and not stack.fleet.going, watching)
         assert crowd.progress is not None
         assert crowd.progress.as_json() == {"wanted": ORDERS, "accepted": ORDERS, "refused": 0}
-
-        async with JobReader(stack.plan.page_database_url) as jobs:
-            found = [job for user in crowd.user_ids for job in await jobs.of_user(user)]
-        assert [job.status for job in found] == ["done"] * ORDERS
 
         explained = await explanation(stack.plan.operator_url)
         assert explained["replicas"] == 1

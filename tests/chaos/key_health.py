@@ -2,7 +2,7 @@
 
 What they say is their metric `neurocards_provider_keys`, asked of each process; what is true is the
 row in the database. Both changes, the block and its end, must have reached all of them within the
-promised time. It is tried three times, since a machine that stands still is no fault of a worker.
+promised time. It is tried several times, since a machine that stands still is no fault of a worker.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from chaos.stage import Stage
@@ -26,7 +27,7 @@ REASON = "billing"
 """Nothing else in a run lets a key rest for this reason once the storm is over."""
 PROMISED_S = 2.0
 RESTS_S = 6.0
-TRIES = 3
+TRIES = 10
 LOOK_S = 0.1
 EQUAL_WITHIN_S = 30.0
 
@@ -80,10 +81,16 @@ async def _until_equal(stage: Stage, *, resting: bool) -> KeyHealth:
 
 async def _seen(stage: Stage) -> dict[str, Counter[str]]:
     workers = {name: one for name, one in stage.members.items() if name.startswith("worker")}
-    replies = await asyncio.gather(
-        *(stage.http.get(f"{one.probes_url}/metrics") for one in workers.values())
-    )
-    return {name: states_in(reply.text) for name, reply in zip(workers, replies, strict=True)}
+    said = await asyncio.gather(*(_said(stage, one.probes_url) for one in workers.values()))
+    return dict(zip(workers, said, strict=True))
+
+
+async def _said(stage: Stage, probes_url: str) -> Counter[str]:
+    """Ask one worker; nothing while it starts again after its death."""
+    try:
+        return states_in((await stage.http.get(f"{probes_url}/metrics")).text)
+    except httpx.TransportError:
+        return Counter()
 
 
 def states_in(page: str) -> Counter[str]:

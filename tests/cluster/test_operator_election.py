@@ -45,9 +45,10 @@ async def test_of_two_operators_one_acts_and_the_other_takes_over_from_its_death
         assert not await waiting.metric("neurocards_scaling_evaluations_total")
         died_at = time.monotonic()
         await acting.kill()
-        await stage.shop.order(3)
-        await stage.until_replicas(7, within_s=30)
+        await until(lambda: leaders(waiting), what="a takeover")
         assert time.monotonic() - died_at < 30
+        await stage.shop.order(3)
+        await stage.until_replicas(7)
         assert await leaders(waiting) == [waiting]
 
 
@@ -82,7 +83,11 @@ async def test_an_operator_that_stood_still_writes_nothing_after_it_was_replaced
         lease = await _lease(stage)
         await asyncio.sleep(3)
         assert (await _lease(stage))["spec"]["holderIdentity"] == lease["spec"]["holderIdentity"]
-        assert await leaders(first, second) == [other]
+
+        async def is_settled() -> bool:
+            return await leaders(first, second) == [other]
+
+        await until(is_settled, what="a former leader that knows it")
         assert await stage.replicas() == 5
 
 

@@ -38,7 +38,9 @@ async def test_a_pool_wakes_from_zero_and_goes_back_to_it(stage: ScalingStage):
 async def test_a_change_is_told_in_the_status_an_event_and_the_database(stage: ScalingStage):
     """S0-7, S0-47: what was decided, what bound it, and everything that was weighed."""
     await stage.deployment(1)
-    await stage.policy(replicas={"min": 1, "base": 1, "max": 5})
+    # No look between the orders, which come one by one: a hint tells when all of them are there.
+    seldom = {"interval": "10m", "staleAfter": "20m"}
+    await stage.policy(replicas={"min": 1, "base": 1, "max": 5}, evaluation=seldom)
     async with stage.operator() as operator:
         await stage.until_condition("Ready", "Deciding")
         await stage.shop.order(9)

@@ -18,6 +18,7 @@ from support.releases import SMALL, pods_of
 ORDERS = 30
 ENDED_WITHIN_S = 900.0
 ANSWERED_WITHIN_S = 60.0
+TURNED_WITHIN_S = 60.0
 TALKER = 5_000_002
 TITLE = "9. Canary, blue and green"
 CANARY: dict[str, Any] = {"worker": {"canary": {"enabled": True, "tag": TAG, "replicas": 1}}}
@@ -49,10 +50,10 @@ async def test_the_bot_answers_while_its_service_turns_from_blue_to_green(
     """Both run; the Service turns; orders go through the green one, and the blue one is ended."""
     place = installed.place
     await place.helm.release("upgrade", SMALL, _colours("blue"), flags=("--wait",), timeout_s=400)
-    assert await _answering(place.kubectl) == {"blue"}
+    await _until_answering(place.kubectl, "blue")
     async with shop.talking(TALKER) as talk:
         await place.helm.release("upgrade", SMALL, _colours("green"), flags=("--wait",))
-        assert await _answering(place.kubectl) == {"green"}
+        await _until_answering(place.kubectl, "green")
         await _ordered(shop)
         ended = _colours("green", blue=0)
         await place.helm.release("upgrade", SMALL, ended, flags=("--wait",), timeout_s=400)
@@ -83,11 +84,17 @@ async def _ordered(shop: ClusterShop) -> None:
     assert set(shop.users) <= delivered
 
 
-async def _answering(kubectl: Kubectl) -> set[str]:
-    """Name the colours of the pods behind the Service that Telegram calls."""
+async def _until_answering(kubectl: Kubectl, colour: str) -> None:
+    """Wait until pods of one colour alone stand behind the Service that Telegram calls."""
+    async with asyncio.timeout(TURNED_WITHIN_S):
+        while await asyncio.to_thread(_answering, kubectl) != {colour}:  # noqa: ASYNC110 - the cluster does it
+            await asyncio.sleep(1)
+
+
+def _answering(kubectl: Kubectl) -> set[str]:
+    """Name the colours of the Service and of the pods behind it, of which there may be none."""
     selected = "jsonpath={.spec.selector.neurocards\\.io/colour}"
     colour = kubectl.run("get", "service", "neurocards-bot", "--output", selected)
     addresses = "jsonpath={.subsets[*].addresses[*].targetRef.name}"
     names = kubectl.run("get", "endpoints", "neurocards-bot", "--output", addresses).split()
-    assert names
-    return {colour} | {name.split("-bot-")[1].split("-")[0] for name in names}
+    return {colour if names else "none"} | {name.split("-bot-")[1].split("-")[0] for name in names}

@@ -18,7 +18,7 @@ from neurocards.adapters.postgres.statements import Statement
 from neurocards.errors import StoreUnavailableError
 from neurocards.ports.orders import DialogueKey
 from neurocards.settings import Database as DatabaseSettings
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 from support.statements import load
 
 KEY = DialogueKey(1, 2, 3)
@@ -49,7 +49,7 @@ def opened(database_url: str) -> Open:
 
 async def test_a_pool_without_a_free_connection_answers_with_an_error_and_recovers(opened: Open):
     async with opened(
-        DB_POOL_SIZE=1, DB_MAX_OVERFLOW=1, NEUROCARDS_DB_ACQUIRE_TIMEOUT_S=0.2
+        DB_POOL_SIZE=1, DB_MAX_OVERFLOW=1, NEUROCARDS_DB_ACQUIRE_TIMEOUT_S=2
     ) as database:
         async with database.session(), database.session():
             assert database.connections() == (2, 0)
@@ -59,7 +59,7 @@ async def test_a_pool_without_a_free_connection_answers_with_an_error_and_recove
 
 
 async def test_a_statement_that_takes_too_long_is_ended(opened: Open):
-    async with opened(NEUROCARDS_DB_STATEMENT_TIMEOUT_S=0.2) as database:
+    async with opened(NEUROCARDS_DB_STATEMENT_TIMEOUT_S=1) as database:
         with pytest.raises(StoreUnavailableError):
             await database.value(_statement("sleep"))
         assert await database.value(_statement("one")) == 1
@@ -202,7 +202,7 @@ async def test_a_connection_whose_end_is_on_its_way_is_an_outage_like_any_other(
     async with opened(DB_POOL_SIZE=1) as database:
         assert await database.value(_statement("one")) == 1
         assert await pool.fetchval(load("pool")["end_connections"]) == 1
-        time.sleep(0.3)  # noqa: ASYNC251 - what comes meanwhile must wait in the socket
+        time.sleep(1.0)  # noqa: ASYNC251 - what comes meanwhile must wait in the socket
         for _ in range(turns):
             await asyncio.sleep(0)
         with contextlib.suppress(StoreUnavailableError):

@@ -11,7 +11,7 @@ import pytest
 
 from chaos.proxy import Fault, FaultProxy, Trouble
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Echo:
@@ -86,7 +86,7 @@ async def test_a_silent_link_takes_the_request_and_answers_nothing(link: FaultPr
     """As after a firewall has forgotten the connection."""
     link.trouble = Trouble(Fault.SILENCE)
     with pytest.raises(TimeoutError):
-        await _asked(link, within_s=0.5)
+        await _asked(link, within_s=2.0)
     assert echo.heard == [b"hello\n"]
 
 
@@ -120,7 +120,7 @@ async def test_mute_leaves_what_is_open_half_open_and_nothing_later(link: FaultP
     link.mute()
     writer.write(b"anybody there?\n")
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(2.0):
             await reader.readline()
     assert echo.heard == [b"hello\n", b"anybody there?\n"]
     writer.transport.abort()

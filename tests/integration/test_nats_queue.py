@@ -306,7 +306,7 @@ async def test_a_job_whose_message_was_used_up_can_be_published_at_once_again(
 async def test_a_malformed_message_is_ended_and_counted_and_the_next_one_comes(
     nats_url: str, administrator: Client, subject: str, body: bytes
 ) -> None:
-    async with _working(nats_url, ack_wait_s=0.5) as equipment:
+    async with _working(nats_url, ack_wait_s=2.0) as equipment:
         await _until_waiting(administrator)
         await administrator.jetstream().publish(subject, body)
         job_id = uuid4()
@@ -314,7 +314,7 @@ async def test_a_malformed_message_is_ended_and_counted_and_the_next_one_comes(
         delivery = await equipment.next()
         assert delivery.job_id == job_id
         await delivery.ack()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(3.0)
         assert equipment.count("malformed") == 1
         assert (await administrator.jsm().stream_info(STREAM)).state.messages == 0
 

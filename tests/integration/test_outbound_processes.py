@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -16,12 +15,12 @@ from typing import Any
 import pytest
 
 from neurocards_sandbox.telegram.testing import Simulator, simulator
+from support.stalls import stalls
 
 TESTS = Path(__file__).parents[1]
 TOKEN = "4242:TEST_TOKEN_OF_THE_SIMULATED_BOT_0000"
 FIRST_CHAT = 9001
 WITHIN_S = 300.0
-LOOK_S = 0.05
 STALL_S_MAX = 0.7
 """Of 30 that the simulator takes at once, 24 a second are said."""
 REST_S = 2.0
@@ -52,8 +51,8 @@ async def messages(telegram: Simulator, count: int) -> list[tuple[int, int]]:
 
 async def speaks(
     telegram: Simulator, database_url: str, folder: Path, says: Sequence[Says]
-) -> dict[str, int]:
-    """Let a process of its own say all of it at once; tell what became of that."""
+) -> tuple[dict[str, int], float]:
+    """Let a process of its own say all of it at once; tell what became of it, and its lateness."""
     order = {
         "token": TOKEN,
         "telegram_url": telegram.url,
@@ -74,8 +73,8 @@ async def speaks(
         output, _ = await process.communicate()
     assert process.returncode == 0
     # What it logs stands above.
-    said: dict[str, int] = json.loads(output.splitlines()[-1])
-    return said
+    told = json.loads(output.splitlines()[-1])
+    return told["said"], told["late_s"]
 
 
 async def edits(telegram: Simulator) -> list[dict[str, Any]]:
@@ -83,42 +82,24 @@ async def edits(telegram: Simulator) -> list[dict[str, Any]]:
     return calls
 
 
-@asynccontextmanager
-async def stalls() -> AsyncIterator[list[float]]:
-    """List by how many seconds this process, and the simulator in it, was late now and then."""
-    late_s: list[float] = [0.0]
-
-    async def look() -> None:
-        while True:
-            began = time.monotonic()
-            await asyncio.sleep(LOOK_S)
-            late_s.append(time.monotonic() - began - LOOK_S)
-
-    looking = asyncio.create_task(look())
-    try:
-        yield late_s
-    finally:
-        looking.cancel()
-
-
 async def both_speak(
     telegram: Simulator, database_url: str, folder: Path, *says: Sequence[Says]
 ) -> list[dict[str, int]]:
     """Let two processes speak at once.
 
-    What was allowed while a busy machine kept the simulator from hearing arrives there at once, and
-    is refused by rights: then it is tried again.
+    What was allowed while a busy machine kept one of them from saying it, or the simulator from
+    hearing it, arrives there at once, and is refused by rights: then it is tried again.
     """
     for _ in range(TRIES):
         await telegram.control("/calls", method="DELETE")
         async with stalls() as late_s:
-            said = await asyncio.gather(
+            told = await asyncio.gather(
                 *(speaks(telegram, database_url, folder, one) for one in says)
             )
-        if max(late_s) < STALL_S_MAX:
+        if max(*late_s, *(spoken_late_s for _, spoken_late_s in told)) < STALL_S_MAX:
             break
         await asyncio.sleep(REST_S)
-    return said
+    return [said for said, _ in told]
 
 
 async def test_two_processes_keep_to_the_limits_and_the_urgent_come_first(
@@ -168,8 +149,9 @@ async def test_silence_that_one_process_is_asked_for_is_kept_by_the_other(
     sent = await messages(telegram, 3)
     await telegram.control("/faults", {"method": "editMessageText", "times": 2, "retry_after": 10})
     refused = [(*one, "NOTICE") for one in sent[:2]]
-    assert await speaks(telegram, database_url, tmp_path, refused) == {"ProviderError": 2}
-    spoken = await speaks(telegram, database_url, tmp_path, [(*sent[2], "DELIVERY")])
+    said, _ = await speaks(telegram, database_url, tmp_path, refused)
+    assert said == {"ProviderError": 2}
+    spoken, _ = await speaks(telegram, database_url, tmp_path, [(*sent[2], "DELIVERY")])
     assert spoken == {"ok": 1}
     calls = await edits(telegram)
     assert [call["status"] for call in calls] == [429, 429, 200]

@@ -118,7 +118,7 @@ async def test_a_callback_can_come_twice(receiver: Receiver) -> None:
 
 
 async def test_a_late_callback_comes_after_the_result(receiver: Receiver) -> None:
-    async with _kie(receiver, callback_delay_s=2_000_000.0) as kie:
+    async with _kie(receiver, callback_delay_s=10_000_000.0) as kie:
         await kie.ended(
             await kie.created("[sim:callback-late]", callBackUrl=f"{PUBLIC}/kie/callback/1")
         )

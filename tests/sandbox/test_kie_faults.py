@@ -11,6 +11,7 @@ import pytest
 
 from neurocards_sandbox.kie.faults import CATALOGUE, Stage
 from neurocards_sandbox.kie.testing import Kie, kie_simulator
+from support.waiting import until
 
 CREATE = {
     "billing": (402, "Credits insufficient : Your current balance isn’t enough to run this"),
@@ -142,9 +143,13 @@ async def test_a_slow_reply_comes_after_its_delay() -> None:
                             "duration": 3,
                         },
                     },
-                    timeout=0.5,
+                    timeout=httpx.Timeout(20, read=0.5),
                 )
-        assert (await kie.look("/counters"))["created"] == 1
+
+        async def is_created() -> bool:
+            return bool((await kie.look("/counters"))["created"] == 1)
+
+        await until(is_created)
 
 
 async def test_a_fast_task_is_done_at_once_and_a_slow_one_takes_five_times_as_long() -> None:

@@ -118,7 +118,8 @@ async def test_uploading_needs_a_key_and_can_fail_on_request(kie: Kie) -> None:
 async def test_canned_results_differ_in_size(kie: Kie) -> None:
     """Uploads of one and the same size are slowed down by messengers."""
     sizes = {len((await kie.http.get(await _result(kie, "x"))).content) for _ in range(5)}
-    assert len(sizes) == 5
+    # Two may be alike by chance, hardly three of five.
+    assert len(sizes) >= 3
 
 
 async def test_results_can_be_missing_or_come_late(kie: Kie) -> None:

@@ -129,7 +129,11 @@ async def test_a_bot_that_is_too_fast_is_told_how_long_to_wait(
     with pytest.raises(TelegramRetryAfter) as caught:
         await flood(bot)
     assert caught.value.retry_after == 1
-    reply = await telegram.call("sendMessage", chat_id=USER, text="x")
+    # Between two calls a busy machine may let enough time pass for one more.
+    for _ in range(20):
+        reply = await telegram.call("sendMessage", chat_id=USER, text="x")
+        if reply.status_code != 200:
+            break
     assert reply.status_code == 429
     assert reply.headers["retry-after"] == "1"
     assert reply.json() == {

@@ -127,7 +127,7 @@ async def test_a_message_and_a_press_of_one_user_may_come_at_once(make_scene: Ma
 async def test_no_more_than_max_connections_are_open(make_scene: MakeScene) -> None:
     scene = await make_scene(set_webhook=False)
     await scene.bot.set_webhook(f"{PUBLIC}/hook", max_connections=2)
-    scene.receiver.pause_s = 0.05
+    scene.receiver.pause_s = 0.3
     await asyncio.gather(*(scene.telegram.say(user) for user in range(1, 9)))
     await eventually(lambda: scene.pending == 0)
     assert scene.receiver.in_flight_max == 2
@@ -135,7 +135,7 @@ async def test_no_more_than_max_connections_are_open(make_scene: MakeScene) -> N
 
 
 async def test_a_refused_update_comes_again_and_the_next_one_waits(make_scene: MakeScene) -> None:
-    scene = await make_scene(time_factor=20.0)
+    scene = await make_scene(time_factor=2.0)
     scene.receiver.answer = answers(500, 503, 404)
     await scene.telegram.say(USER, "first")
     await scene.telegram.say(USER, "second")
@@ -143,9 +143,9 @@ async def test_a_refused_update_comes_again_and_the_next_one_waits(make_scene: M
     assert scene.receiver.texts == ["first"] * 4 + ["second"]
     times = [one.at for one in scene.receiver.delivered]
     at_once, after_2_s, after_4_s = (times[i + 1] - times[i] for i in range(3))
-    assert at_once < 2 / 20
-    assert after_2_s >= 2 / 20
-    assert after_4_s >= 4 / 20
+    assert at_once < 2 / 2
+    assert after_2_s >= 2 / 2
+    assert after_4_s >= 4 / 2
 
 
 async def test_retry_after_of_the_webhook_is_obeyed(make_scene: MakeScene) -> None:
@@ -158,7 +158,7 @@ async def test_retry_after_of_the_webhook_is_obeyed(make_scene: MakeScene) -> No
 
 
 async def test_an_update_that_expires_before_its_retry_is_dropped(make_scene: MakeScene) -> None:
-    scene = await make_scene(time_factor=1.0, update_lifetime_s=0.5)
+    scene = await make_scene(time_factor=1.0, update_lifetime_s=1.9)
     scene.receiver.answer = lambda _: Response(status_code=500)
     await scene.telegram.say(USER)
     await eventually(lambda: scene.pending == 0)
@@ -326,8 +326,14 @@ async def test_the_envelope_says_what_became_of_the_webhook(make_scene: MakeScen
 
 async def test_a_webhook_may_be_set_once_a_second(make_scene: MakeScene) -> None:
     scene = await make_scene()
+
+    async def set_several() -> None:
+        # On a busy machine a second may pass between two calls, but not between all of them.
+        for number in range(20):
+            await scene.bot.set_webhook(f"{PUBLIC}/{number}")
+
     with pytest.raises(TelegramRetryAfter) as caught:
-        await scene.bot.set_webhook(f"{PUBLIC}/other")
+        await set_several()
     assert caught.value.retry_after == 1
 
 

@@ -16,7 +16,7 @@ import httpx
 from tools.cluster.access import Access
 from tools.cluster.api import KubernetesApi
 
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 from neurocards_sandbox.embedded.processes import ChildProcess
 
 READY_WITHIN_S = 60.0
@@ -104,13 +104,13 @@ class OperatorProcess:
             return 0
 
     async def readiness(self) -> dict[str, Any]:
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             report: dict[str, Any] = (await client.get(f"{self.probes_url}/readyz")).json()
             return report
 
     async def metric(self, series: str, /, **labels: str) -> float | None:
         """Read one sample of /metrics; None when there is none."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             text = (await client.get(f"{self.probes_url}/metrics")).text
         for line in text.splitlines():
             head, _, value = line.rpartition(" ")

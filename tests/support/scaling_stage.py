@@ -23,7 +23,7 @@ from support.operator_process import (
 from support.scaled_shop import ScaledShop
 from support.scaling_objects import Tree, scaling
 
-WITHIN_S = 30.0
+WITHIN_S = 90.0
 DEPLOYMENT = "worker"
 APPS = "apps/v1"
 _Found = TypeVar("_Found")

@@ -1,7 +1,7 @@
 """A process that speaks to Telegram as a worker does: `python -m support.speaker ORDER.json`.
 
 It edits one message in each of many chats, all at once, through the messenger and the turns that
-the worker has, over a real PostgreSQL; and prints what was refused.
+the worker has, over a real PostgreSQL; and prints what was refused, and how late it was at most.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ from neurocards.outbound import Turns
 from neurocards.settings import Database, Pace, Profile
 from neurocards.telemetry.metrics import CommonMetrics
 from neurocards_worker.moments import SystemMoments
+from support.stalls import stalls
 
 
-async def speak(order: dict[str, Any]) -> Counter[str]:
+async def speak(order: dict[str, Any]) -> dict[str, Any]:
     """`says` lists chat, message and priority."""
     bot_id = int(order["token"].partition(":")[0])
     database = Database.model_validate({"database_url": order["database_url"]})
     async with (
         open_database(database, application_name="speaker", size=1) as pool,
-        httpx.AsyncClient() as client,
+        httpx.AsyncClient(timeout=60) as client,
     ):
         turns = Turns(
             PostgresOutboundBuckets(pool),
@@ -62,10 +63,11 @@ async def speak(order: dict[str, Any]) -> Counter[str]:
             return "ok"
 
         says = order["says"]
-        said = await asyncio.gather(
-            *(say(chat, message, Priority[name]) for chat, message, name in says)
-        )
-    return Counter(said)
+        async with stalls() as late_s:
+            said = await asyncio.gather(
+                *(say(chat, message, Priority[name]) for chat, message, name in says)
+            )
+    return {"said": Counter(said), "late_s": max(late_s)}
 
 
 if __name__ == "__main__":

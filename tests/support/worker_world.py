@@ -35,12 +35,12 @@ from neurocards.adapters.postgres import PostgresOrderStore, PostgresOutbox, ope
 from neurocards.adapters.postgres.statements import parse
 from neurocards.domain.identifiers import RANDOM_BITS, uuid7
 from neurocards.domain.orders import OrderOptions
-from neurocards.errors import QueueUnavailableError
+from neurocards.errors import QueueUnavailableError, StoreUnavailableError
 from neurocards.ports.orders import AcceptRequest, Draft
 from neurocards.settings import Broker
 from neurocards.settings import Database as DatabaseSettings
 from neurocards.telemetry.metrics import CommonMetrics
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 from neurocards_sandbox.embedded.processes import ChildProcess
 from neurocards_sandbox.kie import KieSandboxSettings
 from neurocards_sandbox.kie.testing import Kie, kie_simulator
@@ -58,6 +58,12 @@ BOT_ID = 4242
 USER_ID = 770_001
 SUPPORT = "@helpdesk"
 PUBLIC_URL = "https://bot.example"
+LONG_LEASES = {
+    "NEUROCARDS_LEASE_S": "600",
+    "NEUROCARDS_ACK_WAIT_S": "600",
+    "NEUROCARDS_RENDER_DEADLINE_S": "600",
+}
+"""Of a worker that keeps its jobs even when the machine pauses."""
 CALLBACK_SECRET = "callback-secret"
 KIE_KEYS = ("sandbox-kie-key", "second-kie-key")
 TEMPLATE_ID = "worker_test"
@@ -239,7 +245,7 @@ async def worker_world(
             telegram=telegram,
             kie=kie,
             openai=await stack.enter_async_context(openai),
-            http=await stack.enter_async_context(httpx.AsyncClient(trust_env=False)),
+            http=await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=60)),
             environment=_environment(
                 folder,
                 database_url=database_url,
@@ -298,8 +304,9 @@ async def _settle(world: WorkerWorld) -> None:
 
 async def _relay(outbox: PostgresOutbox, publisher: NatsPublisher) -> None:
     while True:
-        await outbox.enqueue_due(batch=100, unseen_s=5.0)
-        with contextlib.suppress(QueueUnavailableError):  # as the bot's relay: it tries again
+        # As the bot's relay: it tries again.
+        with contextlib.suppress(QueueUnavailableError, StoreUnavailableError):
+            await outbox.enqueue_due(batch=100, unseen_s=5.0)
             await outbox.relay(publisher.publish, batch=100)
         await asyncio.sleep(0.1)
 

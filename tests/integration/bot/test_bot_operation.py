@@ -56,7 +56,7 @@ class TestByWebhook:
         assert await tables.count("users") == 0
 
     async def test_malformed_json_is_no_server_error(self, bot: BotProcess, person: Person):
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             reply = await client.post(
                 f"{bot.url}/telegram/{BOT_ID}",
                 content=b"{not json",
@@ -99,13 +99,13 @@ class TestByWebhook:
         fault = {"method": "setWebhook", "times": 2, "status": 502, "description": "Bad Gateway"}
         (await telegram.post("/sim/faults", json=fault)).raise_for_status()
         async with running_bot(tmp_path, environment, http_port=http_port) as bot:
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=60) as client:
                 assert (await client.get(f"{bot.url}/queue_stats")).status_code == 200
             await person.write("/help")
             await person.reads("/balance")
 
     async def test_queue_stats_are_what_was_promised(self, bot: BotProcess):
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             body = (await client.get(f"{bot.url}/queue_stats")).json()
         timestamp = body.pop("timestamp")
         assert isinstance(timestamp, float)
@@ -124,7 +124,7 @@ class TestByWebhook:
         hints = await client.subscribe("wake.render.*")
         await client.flush()
         path = callback_path(environment["NEUROCARDS_CALLBACK_SECRET"].encode(), job_id, 1)
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=60) as http:
             reply = await http.post(bot.url + path, json={"data": {"taskId": "task-1"}})
         assert reply.status_code == 200
         hint = await hints.next_msg(timeout=WAIT_S_MAX)
@@ -166,7 +166,7 @@ class TestByPolling:
             await person.reads("/balance")
 
     async def test_every_call_to_the_webhook_is_refused(self, bot: BotProcess):
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             reply = await client.post(f"{bot.url}/telegram/{BOT_ID}", json={"update_id": 1})
         assert reply.status_code == 401
 
@@ -199,7 +199,7 @@ class TestByPolling:
             metrics = (await client.get(f"{bot.probes_url}/metrics")).text
             return 'neurocards_updates_total{outcome="applied",type="message"} 1.0' in metrics
 
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             await until(has_counted)
             health = await client.get(f"{bot.url}/health")
         assert 'notifications_sent_total{success="true",type="sendMessage"} 1.0' in metrics

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import asyncpg
 import pytest
 
+from neurocards.adapters.kubernetes import cluster
 from neurocards.adapters.postgres import Database
 from neurocards.adapters.postgres.pool import set_codecs
 from support.ops_command import Ops, ops_command
@@ -35,6 +36,8 @@ def ops(
     monkeypatch.setenv("NEUROCARDS_NATS_URL", nats_server.url)
     monkeypatch.setenv("NEUROCARDS_OPS_ACTOR", "ada@desk")
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "no-kubeconfig"))
+    # Neither may a test speak to the cluster that it runs in.
+    monkeypatch.setattr(cluster, "IN_CLUSTER_TOKEN", tmp_path / "no-token")
     return ops_command(monkeypatch, capsys)
 
 

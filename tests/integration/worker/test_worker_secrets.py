@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from neurocards_sandbox.embedded.folders import free_port
+from neurocards_sandbox.embedded.ports import free_port
 from neurocards_sandbox.embedded.processes import ChildProcess
 from neurocards_worker.settings import load
 from support.canaries import bare_secrets, canary, seen_in, with_password
+from support.waiting import until
 from support.worker_world import PUBLIC_URL, TOKEN, WorkerWorld
 
 WAIT_S_MAX = 60.0
@@ -56,12 +57,16 @@ async def test_no_secret_leaves_a_worker_whose_provider_refuses_its_key(
     worker = await world.start_worker(**planted, **DEBUG)
     job_id = await world.order()
     await world.until_status(job_id, "failed")
+
+    async def is_told() -> bool:
+        return event in worker.log()
+
+    await until(is_told)
     pages = ("/metrics", "/readyz", "/healthz")
     texts = {page: (await world.http.get(worker.probes_url + page)).text for page in pages}
     texts |= {"log": worker.log(), "job": str(dict(await world.job(job_id)))}
 
     assert seen_in(texts) == {}
-    assert event in texts["log"]
     for secret in (TOKEN.partition(":")[2], _password(world.environment)):
         assert [name for name, text in texts.items() if secret in text] == []
 

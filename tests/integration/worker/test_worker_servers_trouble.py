@@ -21,13 +21,8 @@ from neurocards.adapters.nats.subjects import STREAM
 from support.broker import Nats
 from support.statements import load
 from support.waiting import until
-from support.worker_world import USER_ID, WorkerWorld
+from support.worker_world import LONG_LEASES, USER_ID, WorkerWorld
 
-LONG_LEASES = {
-    "NEUROCARDS_LEASE_S": "600",
-    "NEUROCARDS_ACK_WAIT_S": "600",
-    "NEUROCARDS_RENDER_DEADLINE_S": "600",
-}
 WORKER = "neurocards-worker"
 PASSWORD = "of-a-test"
 SILENT_NATS_S = 120.0
