@@ -10,6 +10,7 @@ Invariant: an answer to a button waits for nothing; it is booked by the next que
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -100,6 +101,8 @@ class Turns:
         self._numbers = itertools.count()
         self._away_until = 0.0
         self._is_alone = False
+        # Who gives the turns outlives whoever waits for one, and must not log in his name.
+        self._context = contextvars.copy_context()
         metrics.outbound_alone.set(0)
 
     async def turn(
@@ -118,7 +121,8 @@ class Turns:
         line.waiting.append(_Waiting(Wish(chat_id, priority), next(self._numbers), until, turn))
         line.arrived.set()
         if line.serving is None:
-            line.serving = asyncio.create_task(self._serve(bot_id, line))
+            serving = self._serve(bot_id, line)
+            line.serving = asyncio.create_task(serving, context=self._context)
         name = priority.name.lower()
         try:
             await turn

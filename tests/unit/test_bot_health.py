@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from aiogram.exceptions import TelegramAPIError, TelegramNetworkError, TelegramUnauthorizedError
+from aiogram.methods import GetMe
 from prometheus_client import CollectorRegistry
 
 from neurocards.errors import NeurocardsError, QueueUnavailableError, StoreUnavailableError
 from neurocards.telemetry.redaction import Redactor
 from neurocards.testing.clock import START, FakeClock
-from neurocards_bot.health import Dependencies, Health, TelegramCheck, build_readiness
+from neurocards_bot.health import (
+    TELEGRAM_FRESH_S,
+    Dependencies,
+    Health,
+    TelegramCheck,
+    build_readiness,
+)
 from neurocards_bot.http.health import health_routes
 from neurocards_bot.http.server import build_app
 from neurocards_bot.metrics import BotMetrics
+from neurocards_bot.outbound import make_bot
+from support.bot_desk import ScriptedTelegram
 
 TOKEN = "an-admin-token-of-tests"
 PASSWORD = "the-password"
 VERSION = 3
+ME = {"id": 1, "is_bot": True, "first_name": "Bot"}
 
 
 class Ward:
@@ -25,12 +36,15 @@ class Ward:
     def __init__(self, *, admin_token: str | None = TOKEN) -> None:
         self.away: dict[str, NeurocardsError] = {}
         self.keys = (2, 0)
-        clock = FakeClock()
+        self.telegram = ScriptedTelegram()
+        self.telegram.results["getMe"] = [ME] * 99
+        self.clock = clock = FakeClock()
+        bots = {bot_id: make_bot(f"{bot_id}:TOKEN", self.telegram) for bot_id in (1, 2)}
         needs = Dependencies(
             schema_version=self._schema_version,
             key_health=self._key_health,
             queue=lambda: self._fail("queue"),
-            telegram=TelegramCheck({}, clock),
+            telegram=TelegramCheck(bots, clock),
             relay=lambda: self._fail("relay"),
             reaper=lambda: self._fail("reaper"),
         )
@@ -84,6 +98,37 @@ async def test_one_component_that_is_away_degrades_the_whole_and_is_named(compon
     assert PASSWORD not in detailed.text
     others = [each for name, each in detailed.json()["components"].items() if name != component]
     assert all(each["status"] == "healthy" for each in others)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TelegramNetworkError(method=GetMe(), message="connection refused"),
+        TelegramUnauthorizedError(method=GetMe(), message="Unauthorized"),
+    ],
+)
+async def test_telegram_that_does_not_answer_for_one_of_the_bots_is_named(error: TelegramAPIError):
+    """G-12: away, or the token of that bot was revoked."""
+    ward = Ward()
+    ward.telegram.faults["getMe"] = [error]
+    brief = await ward.client.get("/health")
+    assert (brief.status_code, brief.json()["status"]) == (503, "degraded")
+    assert brief.json()["checks"]["telegram"]["reason"] == type(error).__name__
+    assert (await ward.readiness.report())[0] == 200
+    assert (await ward.client.get("/health")).status_code == 200
+    assert len(ward.telegram.called("getMe")) == 1 + 2
+
+
+async def test_telegram_is_asked_once_a_minute_however_often_the_health_is():
+    """S4-31: the answer is cached; the page is for everybody."""
+    ward = Ward()
+    for _ in range(5):
+        assert (await ward.client.get("/health")).status_code == 200
+    assert len(ward.telegram.called("getMe")) == 2, "once for each bot"
+    ward.telegram.faults["getMe"] = [TelegramNetworkError(method=GetMe(), message="away")]
+    assert (await ward.client.get("/health")).status_code == 200
+    ward.clock.advance(TELEGRAM_FRESH_S)
+    assert (await ward.client.get("/health")).status_code == 503
 
 
 async def test_only_the_database_decides_over_traffic():

@@ -15,6 +15,7 @@ import pytest
 from neurocards.domain.callbacks import callback_path
 from neurocards.domain.jobs import JobStatus
 from neurocards.errors import StoreUnavailableError
+from neurocards.ports.orders import QueueStats
 from neurocards.testing.queue import MemoryBroker, MemoryHints
 from neurocards.testing.world import accepted, brought_to
 from neurocards_bot.http.callbacks import CallbackReceiver, callback_routes
@@ -246,6 +247,18 @@ class TestQueueStats:
         body = (await side.client.get("/queue_stats")).json()
         assert body["queue"] == {"queued": 2, "processing": 1, "total": 3}
         assert body["avg_wait_minutes"] == 0.5
+
+    @pytest.mark.parametrize("decided", [0, 7])
+    async def test_the_workers_are_as_many_as_the_operator_has_decided(
+        self, side: Side, monkeypatch: pytest.MonkeyPatch, decided: int
+    ):
+        """S1-30, C-20: desired replicas; the setting is for a fleet without an operator."""
+
+        async def stats() -> QueueStats:
+            return QueueStats(0, 0, 0.0, workers_decided=decided)
+
+        monkeypatch.setattr(side.desk.world.orders, "queue_stats", stats)
+        assert (await side.client.get("/queue_stats")).json()["workers_configured"] == decided
 
     async def test_without_postgresql_it_says_so(self, side: Side, monkeypatch: pytest.MonkeyPatch):
         async def gone() -> Any:

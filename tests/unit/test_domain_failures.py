@@ -211,3 +211,12 @@ def test_jitter_moves_a_delay_by_a_fifth_at_most(jitter: float):
     answer = reaction(TEMPORARY, tries=1, jitter=jitter)
     assert isinstance(answer, TryAgain)
     assert 10 * (1 - JITTER_SHARE) <= answer.after_s <= 10 * (1 + JITTER_SHARE)
+
+
+def test_the_other_name_of_a_violation_is_read_and_never_written() -> None:
+    """C-1, S2-24: the documents call it USER_ERROR too."""
+    assert FailureClass("USER_ERROR") is VIOLATION
+    assert VIOLATION.value == "USER_VIOLATION"
+    assert "USER_ERROR" not in list(FailureClass)
+    with pytest.raises(ValueError, match="USER_MISTAKE"):
+        FailureClass("USER_MISTAKE")

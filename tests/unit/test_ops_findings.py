@@ -10,13 +10,16 @@ import pytest
 
 from neurocards.ops.findings import (
     BrokerFacts,
+    CrewFacts,
     Finding,
     Level,
     broker_findings,
+    credit_findings,
     database_findings,
     key_findings,
     queue_findings,
     schema_findings,
+    worker_findings,
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -125,3 +128,55 @@ def test_keys_that_cannot_be_taken_are_found(
 )
 def test_a_stream_that_is_not_as_wanted_is_found(facts: BrokerFacts, expected: dict[str, Level]):
     assert _worst(broker_findings(facts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("holding", "asking", "expected", "decided", "decided_ago_s", "found"),
+    [
+        (1, 0, None, None, None, {}),
+        (0, 1, None, None, None, {}),
+        (0, 0, None, None, None, {"workers": Level.WARN}),
+        (0, 0, None, 0, 9000.0, {}),
+        (15, 5, None, 20, 9000.0, {}),
+        (15, 4, None, 20, 9000.0, {"workers": Level.WARN}),
+        (15, 4, None, 20, 299.0, {}),
+        (15, 4, 19, 20, 9000.0, {}),
+        (20, 0, 21, 20, 9.0, {"workers": Level.WARN}),
+        (0, 0, 0, None, None, {}),
+    ],
+)
+def test_workers_that_are_surely_missing_are_found(
+    *,
+    holding: int,
+    asking: int,
+    expected: int | None,
+    decided: int | None,
+    decided_ago_s: float | None,
+    found: dict[str, Level],
+):
+    """S1-34, S1-42: by who asks, else by the operator, and pods of a moment ago may still start."""
+    crew = CrewFacts(holding, asking, expected, decided, decided_ago_s)
+    assert _worst(worker_findings(crew)) == found
+
+
+def test_workers_that_are_busy_and_ask_are_not_taken_for_two():
+    (one,) = worker_findings(CrewFacts(3, 2, None, None, None))
+    assert one.text == "3 to 5 seen: 3 hold jobs, 2 ask for some"
+
+
+ADDS_UP = {
+    "wrong_balances": 0,
+    "uneven_bookings": 0,
+    "not_refunded": 0,
+    "refunded_and_going_on": 0,
+}
+
+
+@pytest.mark.parametrize("name", [*ADDS_UP, None])
+def test_credits_that_do_not_add_up_are_found(name: str | None):
+    """S1-34"""
+    if name is None:
+        assert _worst(credit_findings(ADDS_UP)) == {}
+    else:
+        (one,) = credit_findings(ADDS_UP | {name: 2})
+        assert (one.level, one.subject, one.text[:2]) == (Level.FAIL, "credits", "2 ")

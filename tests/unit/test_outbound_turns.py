@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from neurocards.domain.outbound import WHOLE_BOT, OutboundLimits, Priority, Wish
 from neurocards.errors import StoreUnavailableError
@@ -196,3 +198,21 @@ async def test_who_is_cancelled_while_he_waits_takes_no_turn(process: Process, s
     store.open.set()
     await after
     assert process.spoken == ["after"]
+
+
+async def test_who_gives_the_turns_does_not_log_in_the_name_of_who_waits_for_one(
+    clock: FakeClock,
+):
+    """G-14: one task gives the turns of all jobs, begun by whichever waits first."""
+    store = Store(clock)
+    process = Process(clock, store)
+    store.error = StoreUnavailableError("away")
+    with (
+        capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines,
+        structlog.contextvars.bound_contextvars(job_id="of the first"),
+    ):
+        await process.turns.turn(BOT, 1, Priority.DELIVERY, patience_s=0)
+
+    (line,) = lines
+    assert line["event"] == "outbound.alone"
+    assert "job_id" not in line

@@ -26,6 +26,14 @@ class FailureClass(StrEnum):
     TEMPORARY = "TEMPORARY"
     UNKNOWN = "UNKNOWN"
 
+    @classmethod
+    def _missing_(cls, value: object) -> FailureClass | None:
+        """Read the other name that the documents have for a class; it is never written."""
+        return cls.USER_VIOLATION if value == _OTHER_NAME_OF_VIOLATION else None
+
+
+_OTHER_NAME_OF_VIOLATION = "USER_ERROR"
+
 
 class FailureSource(StrEnum):
     KIE = "kie"

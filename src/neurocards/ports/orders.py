@@ -116,11 +116,15 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """`processing` counts live running jobs; `wait_s_mean` is the mean age of the queued ones."""
+    """`processing` counts live running jobs; `wait_s_mean` is the mean age of the queued ones.
+
+    `workers_decided`: replicas that the operator wants; None when it has decided nothing lately.
+    """
 
     queued: int
     processing: int
     wait_s_mean: float
+    workers_decided: int | None = None
 
 
 class OrderStore(Protocol):

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from typing import Any
 
 from support.waiting import PATIENCE_S, until
 from support.worker_world import LONG_LEASES, SQL, WorkerProcess, WorkerWorld
@@ -86,21 +87,34 @@ async def test_the_state_of_the_provider_keys_is_a_metric(world: WorkerWorld):
     assert await counted("healthy", 1)
 
 
-async def test_every_line_of_a_job_names_pod_and_pool(world: WorkerWorld):
-    """G-14: the lines of one job are found by its id, those of a pool by its name."""
-    worker = await world.start_worker()
-    job_id = await world.order()
-    await world.until_status(job_id, "done")
+async def test_every_line_of_a_job_names_job_pod_and_pool(world: WorkerWorld):
+    """G-14: the lines of one job are found by its id, those of a pool by its name.
 
-    async def told() -> bool:
-        return "job.done" in worker.log()
+    One of the keys is unknown to the provider: whoever tells of that knows of no job by himself.
+    """
+    keys = {"KIE_API_KEY": "sandbox-kie-key", "KIE_API_KEY_1": "a-key-that-kie-does-not-know"}
+    worker = await world.start_worker(**keys)
+    seen: set[str] = set()
+    for count in (1, 2):
+        job_id = await world.order()
+        await world.until_status(job_id, "done")
 
-    await until(told)
-    lines = [json.loads(line) for line in worker.log().splitlines()]
-    of_the_job = [line for line in lines if line.get("job_id") == str(job_id)]
-    assert {"job.claimed", "submit.done", "job.done"} <= {line["event"] for line in of_the_job}
-    assert {line["pool"] for line in of_the_job} == {"default"}
-    assert {line["pod"] for line in of_the_job} == {worker.child.log_path.stem}
+        async def told(count: int = count) -> bool:
+            return worker.log().count("job.done") == count
+
+        await until(told)
+        lines = [json.loads(line) for line in worker.log().splitlines()]
+        begun = _index_of_last(lines, "job.claimed")
+        of_the_job = lines[begun : _index_of_last(lines, "job.done") + 1]
+        assert [line for line in of_the_job if line.get("job_id") != str(job_id)] == []
+        assert {line["pool"] for line in of_the_job} == {"default"}
+        assert {line["pod"] for line in of_the_job} == {worker.child.log_path.stem}
+        seen |= {line["event"] for line in of_the_job}
+    assert {"job.claimed", "key.blocked", "submit.done", "job.done"} <= seen
+
+
+def _index_of_last(lines: list[dict[str, Any]], event: str) -> int:
+    return max(number for number, line in enumerate(lines) if line["event"] == event)
 
 
 async def test_a_lease_is_renewed_though_jobs_hold_every_connection(world: WorkerWorld):

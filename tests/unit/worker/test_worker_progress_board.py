@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from neurocards.adapters.telegram.paced import Draw
 from neurocards.domain.buttons import cancel_job_data
@@ -299,3 +301,17 @@ async def test_edits_that_are_taken_back_before_they_began_leave_room_for_others
 
     assert before == 0
     assert bench.status_message.edits > 0
+
+
+async def test_what_is_logged_while_a_message_is_edited_names_its_job(bench: WorkerBench):
+    """G-14: the loop of the board is no job's; who tells of a refusal knows of none."""
+    refused = telegram_error("Too Many Requests: retry after 60", 429, retry_after_s=60.0)
+    bench.messenger.fail("edit_status", refused)
+    job = await rendering(bench)
+    bench.assembly.board.show(job)
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        async with running(bench.assembly.board):
+            await pass_time(bench, 1)
+
+    (silenced,) = [line for line in lines if line["event"] == "outbound.silenced"]
+    assert silenced["job_id"] == str(job.id)

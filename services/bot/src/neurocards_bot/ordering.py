@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID, uuid5
 
+import structlog
+
 from neurocards.domain.identifiers import RANDOM_BITS, uuid7
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.orders import Order, OrderOptions, PriceList, ScriptLanguage
@@ -27,6 +29,8 @@ from neurocards.ports.orders import (
     Draft,
     OrderStore,
 )
+
+log = structlog.get_logger(__name__)
 
 _DRAFTS = UUID("6f2f5a0e-2f7b-4b57-9a43-0d6c0f6f0b5e")
 """The namespace of draft ids; a change of it would only forget which updates made a draft."""
@@ -193,6 +197,7 @@ class Ordering:
                 deadline_s=self._job_deadline_s,
             )
         )
+        _tell_accepted(press, acceptance)
         if acceptance.outcome is AcceptOutcome.CREATED:
             self._wake_relay()
         return acceptance
@@ -226,6 +231,22 @@ class Ordering:
     async def note_told(self, job_id: UUID) -> None:
         """Remember that the user knows how his job ended, so that no worker tells him again."""
         await self._mark_told((job_id,))
+
+
+def _tell_accepted(press: Press, acceptance: Acceptance) -> None:
+    """Log the job of an order, so that its lines are found from the user's press on.
+
+    A press whose answer was lost comes again, and then its job exists: that is the line of a job
+    whose first one was never written.
+    """
+    job_id, user_id = str(acceptance.job_id), press.tg_user_id
+    match acceptance.outcome:
+        case AcceptOutcome.CREATED:
+            log.info("order.accepted", job_id=job_id, bot_id=press.bot_id, tg_user_id=user_id)
+        case AcceptOutcome.EXISTS:
+            log.info("order.known", job_id=job_id, bot_id=press.bot_id, tg_user_id=user_id)
+        case AcceptOutcome.NO_CREDIT | AcceptOutcome.NO_DRAFT:
+            pass
 
 
 def _cancel_refusal(status: JobStatus) -> CancelOutcome:

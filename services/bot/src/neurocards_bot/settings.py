@@ -119,7 +119,8 @@ class Offer(Concern):
     support_handle: str = ""
     """Who helps when something is wrong, e.g. `@support`."""
     workers_configured: int = Field(20, ge=0)
-    """Desired replicas of the worker, for `/queue_stats`."""
+    """Desired replicas of the worker, for `/queue_stats`; what the operator has decided within the
+    last three days goes before."""
 
     @field_validator("prices", mode="before")
     @classmethod

@@ -27,7 +27,8 @@ STORE_AWAY_S = 5.0
 REGISTER_PAUSE_S = 2.0
 PARKED_LOOK_S = 300.0
 """A parked job looks again after so long at the latest, should nobody have woken it."""
-
+KEY_TROUBLES = {"rate_limit": "rate limited", "billing": "billing error"}
+"""Whoever watched the system before this one searches its log for these words."""
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +94,14 @@ class KeyGate:
 
     async def block(self, key: ProviderKey, *, for_s: float, reason: str) -> None:
         """Let a key rest; while PostgreSQL is away its next refusal will."""
+        trouble = KEY_TROUBLES.get(reason, reason)
+        log.error(
+            "key.blocked",
+            fingerprint=key.fingerprint,
+            reason=reason,
+            trouble=trouble,
+            for_s=for_s,
+        )
         try:
             await self._store.block(key.fingerprint, for_s=for_s, reason=reason)
         except StoreUnavailableError as error:

@@ -192,6 +192,8 @@ class ProgressBoard:
         return shown.task
 
     async def _edit(self, job_id: UUID, shown: _Shown) -> None:
+        # Of this task alone, which ends with the edit.
+        structlog.contextvars.bind_contextvars(job_id=str(job_id))
         follow = True
         is_news = shown.status is not shown.shown_status
         try:

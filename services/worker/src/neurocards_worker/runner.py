@@ -120,16 +120,22 @@ class Runner:
         held.task = asyncio.create_task(self._handle(job_id, held), name=f"job-{job_id}")
 
     async def _handle(self, job_id: UUID, held: HeldJob) -> None:
+        """Work on a job; every line that is written meanwhile names it, whoever writes it."""
+        try:
+            with structlog.contextvars.bound_contextvars(job_id=str(job_id)):
+                await self._handle_named(job_id, held)
+        finally:
+            self._leases.remove(job_id, held)
+            self._metrics.jobs_in_flight.set(len(self._leases))
+            self._queue.slots_freed()
+
+    async def _handle_named(self, job_id: UUID, held: HeldJob) -> None:
         try:
             await self._claim_and_carry(job_id, held)
         except QueueUnavailableError as error:
             log.warning("queue.word_lost", job_id=str(job_id), reason=str(error))
         except Exception as error:
             log.exception("runner.bug", job_id=str(job_id), exc_info=logged_bug(error))
-        finally:
-            self._leases.remove(job_id, held)
-            self._metrics.jobs_in_flight.set(len(self._leases))
-            self._queue.slots_freed()
 
     async def _claim_and_carry(self, job_id: UUID, held: HeldJob) -> None:
         try:

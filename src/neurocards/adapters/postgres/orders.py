@@ -194,4 +194,9 @@ class PostgresOrderStore:
         row = await self._database.row(self._reports["queue_stats"])
         if row is None:
             return QueueStats(queued=0, processing=0, wait_s_mean=0.0)
-        return QueueStats(row["queued"], row["processing"], row["wait_s_mean"])
+        return QueueStats(
+            queued=row["queued"],
+            processing=row["processing"],
+            wait_s_mean=row["wait_s_mean"],
+            workers_decided=row["workers_decided"],
+        )

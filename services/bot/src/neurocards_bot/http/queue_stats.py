@@ -14,6 +14,7 @@ RETRY_AFTER_S = 2
 
 
 def queue_stats_routes(orders: OrderStore, clock: Clock, *, workers_configured: int) -> APIRouter:
+    """`workers_configured`: told as long as the operator has decided nothing."""
     router = APIRouter()
 
     async def queue_stats() -> Response:
@@ -26,6 +27,7 @@ def queue_stats_routes(orders: OrderStore, clock: Clock, *, workers_configured: 
                 status_code=503,
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             )
+        workers = stats.workers_decided
         queue = {
             "queued": stats.queued,
             "processing": stats.processing,
@@ -36,7 +38,7 @@ def queue_stats_routes(orders: OrderStore, clock: Clock, *, workers_configured: 
                 "status": "ok",
                 "queue": queue,
                 "avg_wait_minutes": round(stats.wait_s_mean / SECONDS_PER_MINUTE, 1),
-                "workers_configured": workers_configured,
+                "workers_configured": workers_configured if workers is None else workers,
                 "timestamp": clock.now().timestamp(),
             }
         )

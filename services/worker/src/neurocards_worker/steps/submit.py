@@ -245,7 +245,6 @@ class SubmitStep:
         if reason is None:
             return self._trouble.on_refusal(error, run.job, new_task=order.refused)
         for_s = self._blocks.rate_s if reason == "rate_limit" else self._blocks.billing_s
-        log.error("key.blocked", fingerprint=key.fingerprint, reason=reason, for_s=for_s)
         self._metrics.key_blocks_total.labels(reason).inc()
         await self._gate.block(key, for_s=for_s, reason=reason)
         if failure.failure_class is FailureClass.BILLING:
