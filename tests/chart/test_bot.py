@@ -27,6 +27,8 @@ COLOURS = ROOM | {
         }
     }
 }
+OFF = {"enabled": False}
+ALONE = {"scaling": OFF}
 
 
 def test_without_an_address_one_bot_polls(chart: Chart) -> None:
@@ -109,6 +111,40 @@ def test_the_service_never_turns_to_nothing(chart: Chart) -> None:
     wrong = {"bot": {"blueGreen": {"active": "green", "green": {"replicas": 0}}}}
     with pytest.raises(RefusedError, match=r"bot\.blueGreen\.green\.replicas"):
         chart.render(EXTERNAL, WEBHOOK, COLOURS, wrong)
+
+
+def test_the_token_of_the_administrators_comes_out_of_a_secret(chart: Chart) -> None:
+    """C-23, S4-35: a value or a key of one's own Secret; without it there is no such page."""
+    token = {"secrets": {"adminToken": "a-token-of-16-letters-or-more"}}
+    own = {"secrets": {"existingSecret": "", "telegramTokens": ["1:a"]}, "worker": OFF, **ALONE}
+    for layers, key in (((own, token), True), ((own,), False)):
+        rendered = chart.render(EXTERNAL, *layers)
+        secret = rendered.find("Secret", "neurocards")["stringData"]
+        assert ("admin-token" in secret) is key
+        bot = main_container(rendered.find("Deployment", "neurocards-bot"))
+        assert environment(bot)["NEUROCARDS_ADMIN_TOKEN"]["valueFrom"]["secretKeyRef"] == {
+            "name": "neurocards",
+            "key": "admin-token",
+            "optional": True,
+        }
+    with pytest.raises(RefusedError, match=r"secrets\.adminToken"):
+        chart.render(EXTERNAL, token)
+    with pytest.raises(RefusedError, match="adminToken"):
+        chart.render(EXTERNAL, own, {"secrets": {"adminToken": "short"}})
+
+
+def test_a_new_token_restarts_the_bot(chart_once: Chart) -> None:
+    """It is read at the start only."""
+
+    def annotations(token: str) -> dict[str, str]:
+        values = {"secrets": {"existingSecret": "", "telegramTokens": ["1:a"], "adminToken": token}}
+        bot = chart_once.render(EXTERNAL, values, {"worker": OFF}, ALONE).find(
+            "Deployment", "neurocards-bot"
+        )
+        found: dict[str, str] = bot["spec"]["template"]["metadata"]["annotations"]
+        return found
+
+    assert annotations("a" * 16) != annotations("b" * 16)
 
 
 def test_the_port_of_the_bot_is_the_documents(chart: Chart) -> None:

@@ -225,6 +225,28 @@ def test_the_profiles_size_the_server_as_the_documents_do(chart_once: Chart) -> 
     assert cluster["spec"]["ephemeralVolumesSizeLimit"] == {"shm": "8Gi"}
 
 
+def test_a_server_has_the_memory_that_its_connections_may_take(chart_once: Chart) -> None:
+    """S4-8, C-22: work_mem for each of them beside the buffers; 128 MB would be too much."""
+    mebibytes = {"MB": 1, "GB": 1024, "Mi": 1, "Gi": 1024}
+
+    def size(text: str) -> int:
+        return int(text[:-2]) * mebibytes[text[-2:]]
+
+    layers: list[dict[str, object]] = [CLUSTER, WEBHOOK]
+    for name, work_mem in (("values-production.yaml", "16MB"), ("values-large.yaml", "32MB")):
+        layers.append(yaml.safe_load((FOLDER / name).read_text()))
+        cluster = chart_once.render(*layers, api=[CLOUD_NATIVE_PG]).find(
+            "Cluster", "neurocards-postgres"
+        )["spec"]
+        parameters = cluster["postgresql"]["parameters"]
+        assert parameters["work_mem"] == work_mem
+        connections = int(parameters["max_connections"])
+        buffers = size(parameters["shared_buffers"])
+        memory = size(cluster["resources"]["limits"]["memory"])
+        assert buffers + connections * size(work_mem) <= memory
+    assert buffers + connections * size("128MB") > 2 * memory
+
+
 def test_the_demo_server_takes_the_same_settings(chart: Chart) -> None:
     """As arguments; the number of connections comes from the same value as the check."""
     values = {

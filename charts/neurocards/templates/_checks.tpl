@@ -2,7 +2,10 @@
 at once, and each names its key. */}}
 
 {{- define "neurocards.connections" -}}
-{{- /* Connections to PostgreSQL if every pod uses up its pools, rolling updates included. */ -}}
+{{- /* Connections to PostgreSQL if every pod uses up its pools, with the pods that a rolling update
+adds. A bot has pools beside the main one for steps of dialogues and for turns, a worker one for leases;
+what a pod opens once, to compare the schema, is among the reserved ones. tests/chart/test_connections.py
+compares this with the pools of the code. */ -}}
 {{- $v := .Values -}}
 {{- $perBot := add $v.bot.database.poolSize $v.bot.database.maxOverflow $v.bot.dialoguesAtOnce 1 -}}
 {{- $bots := 0 -}}
@@ -19,11 +22,14 @@ at once, and each names its key. */}}
 {{- $workers = dig "replicas" "max" 100 $v.scaling.spec -}}
 {{- range $v.scaling.spec.schedules -}}{{- $workers = max $workers (default 0 .max) -}}{{- end -}}
 {{- end -}}
-{{- $workers = add $workers 1 (ternary $v.worker.canary.replicas 0 $v.worker.canary.enabled) -}}
+{{- $workers = add $workers 1 (ternary (add $v.worker.canary.replicas 1) 0 $v.worker.canary.enabled) -}}
 {{- end -}}
-{{- $perWorker := add $v.worker.database.poolSize $v.worker.database.maxOverflow -}}
-{{- $operators := ternary (mul $v.operator.replicas (add $v.operator.database.poolSize $v.operator.database.maxOverflow)) 0 $v.operator.enabled -}}
-{{- add (mul $bots $perBot) (mul $workers $perWorker) $operators $v.database.reservedConnections -}}
+{{- $perWorker := add $v.worker.database.poolSize $v.worker.database.maxOverflow 1 -}}
+{{- /* Kubernetes adds a quarter of them, rounded up, where the Deployment says nothing else. */ -}}
+{{- $operators := ternary (add $v.operator.replicas (div (add $v.operator.replicas 3) 4)) 0 $v.operator.enabled -}}
+{{- $perOperator := add $v.operator.database.poolSize $v.operator.database.maxOverflow -}}
+{{- $page := ternary 2 0 $v.demo.enabled -}}
+{{- add (mul $bots $perBot) (mul $workers $perWorker) (mul $operators $perOperator) $page $v.database.reservedConnections -}}
 {{- end -}}
 
 {{- define "neurocards.checks" -}}
@@ -83,7 +89,7 @@ at once, and each names its key. */}}
 {{- end -}}
 
 {{- if $v.secrets.existingSecret -}}
-{{- range $key := list "telegramTokens" "kieApiKeys" "openaiApiKey" "webhookSecret" "callbackSecret" "kieWebhookKey" "logUserKey" -}}
+{{- range $key := list "telegramTokens" "kieApiKeys" "openaiApiKey" "webhookSecret" "callbackSecret" "kieWebhookKey" "logUserKey" "adminToken" -}}
 {{- if index $v.secrets $key -}}
 {{- $faults = append $faults (printf "secrets.%s: secrets.existingSecret is given too; leave one of them empty" $key) -}}
 {{- end -}}

@@ -110,6 +110,7 @@ apply refuses a name that comes twice. Takes {base, extra}; gives YAML. */}}
 {{ include "neurocards.secretEnv" (dict "name" "NEUROCARDS_WEBHOOK_SECRET" "secret" $secret "key" "webhook-secret") }}
 {{- end }}
 {{ include "neurocards.secretEnv" (dict "name" "NEUROCARDS_KIE_WEBHOOK_KEY" "secret" $secret "key" "kie-webhook-key" "optional" true) }}
+{{ include "neurocards.secretEnv" (dict "name" "NEUROCARDS_ADMIN_TOKEN" "secret" $secret "key" "admin-token" "optional" true) }}
 - {name: NEUROCARDS_HTTP_PORT, value: "10000"}
 - {name: BOT_CONNECTION_POOL_SIZE, value: {{ .Values.bot.telegramConnections | quote }}}
 - {name: NEUROCARDS_DIALOGUES_AT_ONCE, value: {{ .Values.bot.dialoguesAtOnce | quote }}}

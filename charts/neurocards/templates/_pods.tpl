@@ -74,7 +74,9 @@ topologySpreadConstraints:
     {{- include "neurocards.databaseMounts" .root | nindent 4 }}
 {{- end -}}
 
-{{/* Probes on the port of the metrics. /livez asks nobody else; /readyz asks database and NATS. */}}
+{{/* Probes on the port of the metrics. /livez asks nobody else. /readyz asks the database, whose schema
+must be new enough: of a bot that alone, since an order waits there for everything else; of a worker NATS
+as well; of an operator NATS and the API server. */}}
 {{- define "neurocards.probes" -}}
 startupProbe:
   httpGet: {path: /livez, port: metrics}
