@@ -66,6 +66,38 @@ async def test_pods_that_carry_another_number_of_jobs_are_told(stage: ScalingSta
         assert "a pod carries 7 jobs at once" in condition["message"]
 
 
+async def test_of_twenty_policies_a_broken_one_keeps_no_other_from_scaling(stage: ScalingStage):
+    """G-6, S3-18: each is decided by itself, and the broken one says why."""
+    names = [f"region-{number:02}" for number in range(20)]
+    broken, *healthy = names
+    never = {"name": "x", "timeZone": "Europe/Moscow", "start": "0 8 30 2 *", "end": "0 9 30 2 *"}
+    for name in names:
+        await stage.deployment(1, name=name)
+        await stage.policy(
+            name=name,
+            pool=name,
+            scaleTargetRef={"kind": "Deployment", "name": name},
+            replicas={"min": 2, "base": 2, "max": 5},
+            **({"schedules": [never | {"min": 4}]} if name == broken else {}),
+        )
+    async with stage.operator() as operator:
+        condition = await stage.until_condition("Ready", "PolicyFault", name=broken, answer="False")
+        assert "spec.schedules[0]" in condition["message"]
+        await _until_all_have(stage, healthy, 2)
+        for name in names:
+            await stage.change_policy(name=name, replicas={"min": 3, "base": 3, "max": 5})
+        await _until_all_have(stage, healthy, 3)
+        assert await stage.replicas(broken) == 1
+        assert operator.child.is_running
+
+
+async def _until_all_have(stage: ScalingStage, names: list[str], count: int) -> None:
+    async def look() -> bool:
+        return {await stage.replicas(name) for name in names} == {count}
+
+    await until(look, what=f"{count} replicas of each")
+
+
 async def test_of_two_policies_the_older_one_scales_and_the_younger_one_says_so(
     stage: ScalingStage,
 ):

@@ -43,3 +43,6 @@ async def walk_through_overviews(overviews: Overviews, tg_user_id: int) -> None:
     await overviews.recent_operations(limit=9)
     await overviews.recent_work(since_s=WEEK_S)
     await overviews.busiest_hours(since_s=WEEK_S, limit=9)
+    await overviews.crew("default")
+    await overviews.credit_faults()
+    await overviews.scaling_use(since_s=WEEK_S)

@@ -93,6 +93,7 @@ async def _tables(bench: Bench) -> dict[str, Any]:
         "accepted-within-7d": await overviews.queue_by_status(since_s=WEEK_S),
         "failed-within-7d": await overviews.failed_jobs(since_s=WEEK_S),
         "work-within-7d": await overviews.recent_work(since_s=WEEK_S),
+        "replicas-within-7d": await overviews.scaling_use(since_s=WEEK_S),
         "keys": keys,
         "key-events": await overviews.key_events(limit=ROWS_MAX),
         "leases": await overviews.worker_leases(),

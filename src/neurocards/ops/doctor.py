@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from prometheus_client import CollectorRegistry
@@ -16,33 +17,49 @@ from neurocards.migrate import Migrator, migrations_folder, read_migrations
 from neurocards.ops.bench import EXIT_FAILED, Bench, OutputOption, opened
 from neurocards.ops.findings import (
     BrokerFacts,
+    CrewFacts,
     Finding,
     Level,
     broker_findings,
+    credit_findings,
     database_findings,
     key_findings,
     queue_findings,
     schema_findings,
+    worker_findings,
 )
 from neurocards.ops.settings import OpsSettings, load
 from neurocards.ops.sheets import Output, Sheet, show
 from neurocards.telemetry.metrics import CommonMetrics
 
 if TYPE_CHECKING:
+    from neurocards.adapters.nats.connection import NatsConnection
     from neurocards.adapters.nats.stream import JobStream
 
+CREDITS_TIMEOUT_S = 60.0
+INFO_TIMEOUT_S = 2.0
 NATS_NAME = "neurocards-ops"
 
 
-def doctor(*, output: OutputOption = Output.TABLE) -> None:
-    """Settings, database, schema, NATS, stream, keys, partitions, clocks. Exit code 1 on a FAIL."""
-    findings = asyncio.run(examine())
+def doctor(
+    *,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="How many there should be; by default what the operator decided last, or one.",
+        ),
+    ] = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Settings, schema, database, credits, NATS, stream, keys, workers. Exit code 1 on a FAIL."""
+    findings = asyncio.run(examine(workers=workers))
     show(output, Sheet("doctor", [finding.row() for finding in findings]))
     if any(finding.level is Level.FAIL for finding in findings):
         raise typer.Exit(EXIT_FAILED)
 
 
-async def examine() -> list[Finding]:
+async def examine(*, workers: int | None = None) -> list[Finding]:
     """Look at everything; what cannot be reached is a finding, never an error."""
     try:
         settings = load()
@@ -52,19 +69,31 @@ async def examine() -> list[Finding]:
             for fault in str(error).splitlines()
         ]
     found = [Finding(Level.OK, "settings", "can be read")]
-    address = "NEUROCARDS_DATABASE_URL or DB_HOST"
+    is_up = "is it up, and is {} right?".format
+    address = is_up("NEUROCARDS_DATABASE_URL or DB_HOST")
     found += await _guarded("database", lambda: _of_database(settings), address)
-    found += await _guarded("nats", lambda: _of_broker(settings), "NEUROCARDS_NATS_URL")
+    has_tables = not _has_failed(found, "schema", "database")
+    if has_tables:
+        again = "look again when PostgreSQL has less to do"
+        found += await _guarded("credits", lambda: _of_credits(settings), again)
+    address = is_up("NEUROCARDS_NATS_URL")
+    found += await _guarded("nats", lambda: _of_broker(settings), address)
+    if has_tables and not _has_failed(found, "nats", "stream"):
+        found += await _guarded("workers", lambda: _of_workers(settings, workers), address)
     return found
 
 
+def _has_failed(found: Sequence[Finding], *subjects: str) -> bool:
+    return any(one.level is Level.FAIL and one.subject in subjects for one in found)
+
+
 async def _guarded(
-    subject: str, look: Callable[[], Awaitable[list[Finding]]], names: str
+    subject: str, look: Callable[[], Awaitable[list[Finding]]], remedy: str
 ) -> list[Finding]:
     try:
         return await look()
     except NeurocardsError as error:
-        return [Finding(Level.FAIL, subject, str(error), f"is it up, and is {names} right?")]
+        return [Finding(Level.FAIL, subject, str(error), remedy)]
 
 
 async def _of_database(settings: OpsSettings) -> list[Finding]:
@@ -96,6 +125,33 @@ async def _of_tables(bench: Bench) -> AsyncIterator[Finding]:
         yield finding
 
 
+async def _of_credits(settings: OpsSettings) -> list[Finding]:
+    # It reads every booking that was ever made.
+    async with opened(settings, statement_timeout_s=CREDITS_TIMEOUT_S) as bench:
+        return list(credit_findings(await bench.overviews.credit_faults()))
+
+
+async def _of_workers(settings: OpsSettings, expected: int | None) -> list[Finding]:
+    pool = settings.broker.pool
+    async with opened(settings) as bench:
+        crew = await bench.overviews.crew(pool)
+    async with _connection(settings) as connection:
+        asking = await _asking(connection, pool)
+    return list(worker_findings(CrewFacts(asking=asking, expected=expected, **crew)))
+
+
+async def _asking(connection: NatsConnection, pool: str) -> int:
+    """Count the workers that wait for a message: each has one pull at the server, or none."""
+    # As for the client of NATS, see `_connection`.
+    from neurocards.adapters.nats.connection import translated_errors  # noqa: PLC0415
+    from neurocards.adapters.nats.subjects import STREAM, consumer_name  # noqa: PLC0415
+
+    subject = f"$JS.API.CONSUMER.INFO.{STREAM}.{consumer_name(pool)}"
+    with translated_errors():
+        reply = await connection.client.request(subject, timeout=INFO_TIMEOUT_S)
+    return int(json.loads(reply.data).get("num_waiting", 0))
+
+
 async def _of_broker(settings: OpsSettings) -> list[Finding]:
     async with _stream(settings) as stream:
         pool = settings.broker.pool
@@ -106,18 +162,22 @@ async def _of_broker(settings: OpsSettings) -> list[Finding]:
 
 @asynccontextmanager
 async def _stream(settings: OpsSettings) -> AsyncIterator[JobStream]:
-    # Imported where it is used: the client of NATS takes longer than all other commands together.
-    from neurocards.adapters.nats.connection import NatsConnection  # noqa: PLC0415
     from neurocards.adapters.nats.stream import JobStream  # noqa: PLC0415
 
-    metrics = CommonMetrics(CollectorRegistry())
-    async with AsyncExitStack() as stack:
-        connection = await stack.enter_async_context(
-            NatsConnection(settings.broker, name=NATS_NAME, metrics=metrics)
-        )
+    async with _connection(settings) as connection:
         yield JobStream(
             connection,
             settings.broker,
             ack_wait_s=settings.timings.ack_wait_s,
-            metrics=metrics,
+            metrics=CommonMetrics(CollectorRegistry()),
         )
+
+
+@asynccontextmanager
+async def _connection(settings: OpsSettings) -> AsyncIterator[NatsConnection]:
+    # Imported where it is used: the client of NATS takes longer than all other commands together.
+    from neurocards.adapters.nats.connection import NatsConnection  # noqa: PLC0415
+
+    metrics = CommonMetrics(CollectorRegistry())
+    async with NatsConnection(settings.broker, name=NATS_NAME, metrics=metrics) as connection:
+        yield connection

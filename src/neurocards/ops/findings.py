@@ -14,6 +14,8 @@ from typing import Any
 CLOCK_SKEW_S_MAX = 5.0
 CONNECTIONS_SHARE_WARN = 0.8
 OUTBOX_AGE_S_MAX = 60.0
+WORKERS_START_S = 300.0
+"""How long pods may take to be there after a decision: a node may have to come first."""
 WAIT_S_WARN = 900.0
 """S0-20: where the documents add workers."""
 
@@ -49,6 +51,21 @@ class BrokerFacts:
     consumer_changes: Mapping[str, Any] | None
     waiting: int
     held: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrewFacts:
+    """Workers of a pool as far as they can be seen, beside how many there should be."""
+
+    holding: int
+    """They hold jobs, by their leases."""
+    asking: int
+    """They have room and wait at the broker; who holds few jobs does both."""
+    expected: int | None
+    """By whoever asks the doctor."""
+    decided: int | None
+    """By the operator, last; None: it has never decided for this pool."""
+    decided_ago_s: float | None
 
 
 def schema_findings(
@@ -114,6 +131,43 @@ def queue_findings(now: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(Level.WARN, "queue", words, remedy)
     else:
         yield Finding(Level.OK, "queue", words)
+
+
+def worker_findings(crew: CrewFacts) -> Iterator[Finding]:
+    """Complain only when there are surely too few: who is busy and asks is counted twice."""
+    least, most = max(crew.holding, crew.asking), crew.holding + crew.asking
+    seen = str(least) if least == most else f"{least} to {most}"
+    words = f"{seen} seen: {crew.holding} hold jobs, {crew.asking} ask for some"
+    remedy = "neurocards ops workers status; neurocards ops logs worker"
+    just_decided = crew.decided_ago_s is not None and crew.decided_ago_s < WORKERS_START_S
+    if crew.expected is not None:
+        wanted, words, may_start = crew.expected, f"{words}; {crew.expected} are expected", False
+    elif crew.decided is not None:
+        wanted, may_start = crew.decided, just_decided
+        words = f"{words}; the operator decided on {wanted}"
+    else:
+        wanted, may_start = 1, False
+    if most >= wanted:
+        yield Finding(Level.OK, "workers", words)
+    elif may_start:
+        yield Finding(Level.OK, "workers", f"{words} {crew.decided_ago_s:.0f} s ago")
+    else:
+        yield Finding(Level.WARN, "workers", words, remedy)
+
+
+def credit_findings(faults: Mapping[str, int]) -> Iterator[Finding]:
+    remedy = "see the runbook, 'Money'"
+    sentences = {
+        "wrong_balances": "balances are not the sum of their bookings",
+        "uneven_bookings": "bookings do not sum to zero over both accounts",
+        "not_refunded": "orders failed or were cancelled without a refund",
+        "refunded_and_going_on": "orders were refunded and have not failed",
+    }
+    for name, sentence in sentences.items():
+        if faults[name]:
+            yield Finding(Level.FAIL, "credits", f"{faults[name]} {sentence}", remedy)
+    if not any(faults[name] for name in sentences):
+        yield Finding(Level.OK, "credits", "every balance is the sum of its bookings")
 
 
 def key_findings(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ from neurocards.telemetry.redaction import Redactor
 REPLICAS_MAX = 10_000
 STOPPED_FOR_S = 30 * 24 * 3600.0
 LINES_MAX = 100_000
+PODS_FOLLOWED_MAX = 200
 _RELATIVE = re.compile(r"([+-]?)(\d{1,5})")
 Answer = TypeVar("Answer")
 
@@ -157,21 +159,27 @@ def logs(
     job: Annotated[str | None, typer.Option(help="Lines that name this job only.")] = None,
     tail: Annotated[int, typer.Option(min=1, max=LINES_MAX, help="Lines of each pod.")] = 100,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Say how kubectl follows them.")
+        bool,
+        typer.Option(
+            "--follow", "-f", help="Show no line; print the kubectl command that follows them."
+        ),
     ] = False,
 ) -> None:
-    """The last log lines of all pods of a component, each behind the name of its pod."""
+    """The last log lines of all pods of a component, each behind the name of its pod.
+
+    To follow them is kubectl's work: sh -c "$(neurocards ops logs worker -f)"
+    """
     settings = load()
+    kubectl = _kubectl(settings, component, pod=pod, job=job, tail=tail)
     if follow:
-        typer.echo(_kubectl(settings, component, tail))
+        typer.echo(kubectl)
         return
     try:
         cluster = cluster_of(settings)
         pods = [pod] if pod else cluster.pods(component)
         texts = [(name, cluster.log(name, lines=tail)) for name in pods]
     except ClusterUnavailableError as error:
-        how = f"the same by kubectl: {_kubectl(settings, component, tail)}"
-        raise refuse(f"{error}\n{how}") from error
+        raise refuse(f"{error}\nby kubectl: {kubectl}") from error
     redacted = Redactor(settings.secrets())
     for name, text in texts:
         for line in text.splitlines():
@@ -261,9 +269,22 @@ def _deed(
     return asyncio.run(run())
 
 
-def _kubectl(settings: OpsSettings, component: Component, tail: int) -> str:
+def _kubectl(
+    settings: OpsSettings, component: Component, *, pod: str | None, job: str | None, tail: int
+) -> str:
+    """Write the command that follows these lines, as a shell takes it."""
     operating = settings.operating
-    context = f" --context {operating.ops_context}" if operating.ops_context else ""
-    namespace = f" -n {operating.ops_namespace}" if operating.ops_namespace else ""
-    selector = f"{OURS},app.kubernetes.io/component={component}"
-    return f"kubectl{context}{namespace} logs -l {selector} --prefix --tail {tail} --follow"
+    words = ["kubectl"]
+    if operating.ops_context:
+        words += ["--context", operating.ops_context]
+    if operating.ops_namespace:
+        words += ["-n", operating.ops_namespace]
+    words += ["logs", "--follow", "--prefix", "--tail", str(tail)]
+    if pod:
+        words.append(pod)
+    else:
+        # Without the number kubectl refuses to follow more than five pods.
+        selector = f"{OURS},app.kubernetes.io/component={component}"
+        words += ["-l", selector, "--max-log-requests", str(PODS_FOLLOWED_MAX)]
+    line = shlex.join(words)
+    return line if job is None else f"{line} | grep --line-buffered -F {shlex.quote(job)}"

@@ -234,10 +234,14 @@ async def test_an_unblocked_key_can_be_taken_by_everybody_and_wakes_who_waits_fo
 
 
 async def test_the_events_of_a_week_are_kept_and_older_ones_can_be_forgotten(
-    world: PostgresWorld, operations: Operations
+    world: PostgresWorld, operations: Operations, pool: asyncpg.Pool
 ):
     """S0-44"""
     await world.keys.register(KEYS)
+    await pool.execute(SQL["key_event_days_ago"], FINGERPRINTS[0], 8)
+    await pool.execute(SQL["key_event_days_ago"], FINGERPRINTS[1], 6)
+    assert await operations.forget_key_events(older_than_s=7 * DAY_S) == 1
+    assert [row["fingerprint"] for row in await pool.fetch(SQL["key_events"])] == FINGERPRINTS[1:]
     assert await operations.forget_key_events(older_than_s=7 * DAY_S) == 0
     with pytest.raises(asyncpg.RaiseError, match="seven days"):
         await operations.forget_key_events(older_than_s=DAY_S)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tarfile
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
+from neurocards.adapters.postgres import Database, PostgresDecisionJournal
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
+from neurocards.ports.scaling import RecordedDecision
 from neurocards.testing.world import USER_ID, VIOLATION, accepted, brought_to, claimed
 from support.ops_command import Ops
 from support.postgres_world import PostgresWorld
@@ -21,6 +26,7 @@ from support.statements import load
 SQL = load("operations")
 KEYS = parse_keys({"KIE_API_KEY": "canary-key-one,canary-key-two"})
 FIRST = KEYS[0].fingerprint
+MONTH_S = 30 * 24 * 3600.0
 CANARIES = ("canary-key", "canary-password", "Mug, 350 ml", str(USER_ID))
 
 
@@ -178,8 +184,25 @@ def test_without_a_cluster_the_way_to_the_logs_is_said(ops: Ops):
     """S0-15, S2-11"""
     ran = ops("logs", "worker", "--tail", "50")
     assert ran.code == 1
-    assert "kubectl logs -l app.kubernetes.io/part-of=neurocards" in ran.err
-    assert "app.kubernetes.io/component=worker" in ops("logs", "worker", "-f").out
+    assert "by kubectl: kubectl logs --follow --prefix --tail 50 -l app.kubernetes" in ran.err
+    assert "app.kubernetes.io/component=worker" in ran.err
+
+
+def test_to_follow_the_logs_a_command_is_printed_that_a_shell_can_run(
+    ops: Ops, monkeypatch: pytest.MonkeyPatch
+):
+    """S1-28: kubectl follows five pods at most unless it is told a number."""
+    monkeypatch.setenv("NEUROCARDS_OPS_CONTEXT", "a context")
+    monkeypatch.setenv("NEUROCARDS_OPS_NAMESPACE", "shop")
+    ran = ops("logs", "worker", "-f")
+    assert ran.code == 0
+    assert ran.out == (
+        "kubectl --context 'a context' -n shop logs --follow --prefix --tail 100 -l "
+        "app.kubernetes.io/part-of=neurocards,app.kubernetes.io/component=worker "
+        "--max-log-requests 200\n"
+    )
+    one = ops("logs", "worker", "-f", "--pod", "worker-7", "--job", "x;y").out
+    assert one.endswith(" --tail 100 worker-7 | grep --line-buffered -F 'x;y'\n")
 
 
 def test_the_documented_capacities_come_out(ops: Ops):
@@ -195,17 +218,97 @@ def test_the_documented_capacities_come_out(ops: Ops):
     assert inputs["job_s"] == 360
 
 
-def test_the_database_is_shown_and_kept(ops: Ops):
-    """S0-35, S0-44, S0-46, S0-47"""
+def test_the_database_is_shown_and_tidied_up(ops: Ops):
+    """S0-35, S0-46"""
     status = ops("db", "status", "-o", "json").json
     assert status["database"]["has_next_month"] is True
     assert status["database"]["default_partition_jobs"] == 0
     assert len(status["largest_tables"]) > 5
-    weekly = ops("maintenance", "weekly", "-o", "json")
-    assert (weekly.code, weekly.json["done"]["partitions_made"]) == (0, 0)
     monthly = ops("maintenance", "monthly", "-o", "json")
     assert monthly.json["done"]["tables_tidied_up"] > 10
-    assert monthly.json["used_within_30d"]["accepted"] == 0
+
+
+def test_connections_of_everybody_count_also_for_the_role_that_is_meant_for_it(
+    ops: Ops, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """S0-35: those of other roles fill the server as well."""
+    monkeypatch.setenv("NEUROCARDS_DATABASE_URL", f"{database_url}?role=neurocards_ops")
+    with asyncio.Runner() as runner:
+        others = [runner.run(asyncpg.connect(database_url)) for _ in range(4)]
+        shown = ops("db", "status", "-o", "json").json["database"]["connections"]
+        for other in others:
+            runner.run(other.close())
+    assert shown >= 5
+
+
+def test_once_a_week_events_that_are_older_than_seven_days_go(ops: Ops, on_world: OnWorld):
+    """S0-44"""
+    second = KEYS[1].fingerprint
+
+    async def age(world: PostgresWorld) -> None:
+        await world.keys.register(KEYS)
+        await world.pool.execute(SQL["key_event_days_ago"], FIRST, 8)
+        await world.pool.execute(SQL["key_event_days_ago"], second, 6)
+
+    on_world(age)
+    weekly = ops("maintenance", "weekly", "-o", "json")
+    assert (weekly.code, weekly.json["done"]) == (
+        0,
+        {"partitions_made": 0, "key_events_forgotten": 1},
+    )
+    events = ops("keys", "events", "-o", "json").json["events"]
+    assert [row["fingerprint"] for row in events] == [second]
+
+
+def test_once_a_month_the_work_is_set_beside_the_replicas_that_were_decided(
+    ops: Ops, on_world: OnWorld
+):
+    """S0-47: of twenty days three at the base of 20, one at the maximum of 50, the rest at 2."""
+
+    async def work(world: PostgresWorld) -> None:
+        journal, now = PostgresDecisionJournal(Database(world.pool)), datetime.now(UTC)
+        for days_ago, before, after in ((20, 1, 2), (4, 2, 20), (2, 20, 50), (1, 50, 20)):
+            await journal.record(_decided(before, after, now - timedelta(days=days_ago)))
+        await journal.record(_decided(20, 9, now - timedelta(days=3), mode="Observe"))
+        job = await brought_to(world, JobStatus.DELIVERING)
+        await world.jobs.finish(job.fence, result_file_id="file", undelivered=False)
+        await world.pool.execute(SQL["ended_after"], job.id, MONTH_S)
+
+    on_world(work)
+    on_world(_failed)
+    report = ops("maintenance", "monthly", "-o", "json").json
+    used = report["used_within_30d"]
+    assert (used["accepted"], used["delivered"], used["failed"]) == (2, 1, 1)
+    (row,) = report["replicas_within_30d"]
+    assert (row["policy"], row["pool"]) == ("neurocards/workers", "default")
+    assert (row["decisions"], row["up"], row["down"]) == (4, 3, 1)
+    assert (row["replicas_mean"], row["replicas_most"]) == (7.1, 50)
+    assert (row["percent_at_base"], row["percent_at_most"]) == (15, 5)
+    assert row["jobs_at_once_mean"] == 1
+    assert row["seen_s"] == pytest.approx(20 * 24 * 3600.0, rel=0.01)
+
+
+def _decided(before: int, after: int, at: datetime, *, mode: str = "Auto") -> RecordedDecision:
+    wishes = [
+        {"kind": "wish", "source": "Base", "replicas": 20},
+        {"kind": "limit", "source": "ReplicasMax", "replicas": 50},
+    ]
+    return RecordedDecision(
+        decided_at=at,
+        namespace="neurocards",
+        name="workers",
+        pool="default",
+        mode=mode,
+        replicas_before=before,
+        replicas=after,
+        reason="QueueStep",
+        message="",
+        details={"contributions": wishes},
+    )
+
+
+def test_without_an_operator_the_report_says_that_nothing_was_decided(ops: Ops):
+    assert "the operator decided nothing" in ops("maintenance", "monthly").out
 
 
 def test_after_an_outage_one_command_brings_everything_on_its_way_again(
@@ -246,6 +349,7 @@ def test_a_support_bundle_holds_no_secret_and_no_person(
             if (file := archive.extractfile(entry))
         }
     assert {"about.json", "doctor.json", "queue.json", "failed-within-7d.json"} <= parts.keys()
+    assert "replicas-within-7d.json" in parts
     assert FIRST in parts["keys.json"]
     assert json.loads(parts["failed-within-7d.json"])[0]["jobs"] == 1
     assert "NEUROCARDS_NATS_PASSWORD" in parts["about.json"]

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from neurocards.adapters.nats.subjects import STREAM, consumer_name
+from neurocards.adapters.postgres import Database, PostgresDecisionJournal
+from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
-from neurocards.testing.world import accepted
+from neurocards.ports.scaling import RecordedDecision
+from neurocards.testing.world import accepted, brought_to
 from support.job_stream import made_stream
 from support.ops_command import Ops, Ran
 from support.postgres_world import PostgresWorld
@@ -30,20 +39,115 @@ def _levels(ran: Ran) -> dict[str, str]:
     return worst
 
 
+def _finding(ran: Ran, subject: str) -> tuple[str, str]:
+    (row,) = (row for row in ran.json["doctor"] if row["subject"] == subject)
+    return row["level"], row["finding"]
+
+
+@contextmanager
+def _asking(nats_url: str) -> Iterator[None]:
+    """A worker with room, as far as the broker sees one: its pull waits there."""
+    address = urlsplit(nats_url)
+    pull = json.dumps({"batch": 1, "expires": 60 * 10**9}).encode()
+    subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{consumer_name('default')}"
+    with socket.create_connection((address.hostname, address.port), timeout=10) as line:
+        line.sendall(
+            b'CONNECT {"verbose":false}\r\nSUB inbox.pull 1\r\n'
+            + f"PUB {subject} inbox.pull {len(pull)}\r\n".encode()
+            + pull
+            + b"\r\nPING\r\n"
+        )
+        heard = b""
+        while b"PONG" not in heard:
+            heard += line.recv(65536)
+        yield
+
+
+async def _decided_on_three(world: PostgresWorld) -> None:
+    """Long enough ago that the pods should be there."""
+    decision = RecordedDecision(
+        decided_at=datetime.now(UTC) - timedelta(minutes=10),
+        namespace="neurocards",
+        name="workers",
+        pool="default",
+        mode="Auto",
+        replicas_before=1,
+        replicas=3,
+        reason="QueueStep",
+        message="",
+        details={},
+    )
+    await PostgresDecisionJournal(Database(world.pool)).record(decision)
+
+
 def test_a_healthy_house_is_ok_in_every_line(ops: Ops, on_world: OnWorld, nats_url: str):
     """S1-34, S1-42"""
     asyncio.run(made_stream(nats_url))
     on_world(lambda world: world.keys.register(KEYS))
-    ran = ops("doctor", "-o", "json")
+    with _asking(nats_url):
+        ran = ops("doctor", "--workers", "1", "-o", "json")
+        text = ops("doctor").out
     assert ran.code == 0
     assert _levels(ran) == dict.fromkeys(
         [
-            *("settings", "schema", "database", "clock", "partitions"),
-            *("outbox", "queue", "keys", "stream", "consumer"),
+            *("settings", "schema", "database", "clock", "partitions", "credits"),
+            *("outbox", "queue", "keys", "stream", "consumer", "workers"),
         ],
         "OK",
     )
-    assert ops("doctor").out.count("OK") == len(ran.json["doctor"])
+    assert text.count("OK") == len(ran.json["doctor"])
+
+
+def test_workers_that_are_not_there_are_missed(ops: Ops, on_world: OnWorld, nats_url: str):
+    """S1-34, S1-42: seen by a lease or by a pull, against the last decision or the number given."""
+    asyncio.run(made_stream(nats_url))
+    nobody = _finding(ops("doctor", "-o", "json"), "workers")
+    assert nobody == ("WARN", "0 seen: 0 hold jobs, 0 ask for some")
+    on_world(lambda world: brought_to(world, JobStatus.RENDERING))
+    with _asking(nats_url):
+        ran = ops("doctor", "-o", "json")
+        assert _finding(ran, "workers") == ("OK", "1 to 2 seen: 1 hold jobs, 1 ask for some")
+        on_world(_decided_on_three)
+        level, text = _finding(ops("doctor", "-o", "json"), "workers")
+        assert (level, text.partition("; ")[2]) == ("WARN", "the operator decided on 3")
+        assert _finding(ops("doctor", "--workers", "2", "-o", "json"), "workers")[0] == "OK"
+    on_world(lambda world: world.pass_time(3600))
+    level, text = _finding(ops("doctor", "-o", "json"), "workers")
+    assert (level, text[:7]) == ("WARN", "0 seen:")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("always_i1_wrong_balance", "1 balances are not the sum of their bookings"),
+        ("always_i1_unbalanced_booking", "1 bookings do not sum to zero over both accounts"),
+        ("always_i3_ended_without_refund", "1 orders failed or were cancelled without a refund"),
+        ("always_i3_refunded_and_not_ended_so", "1 orders were refunded and have not failed"),
+    ],
+)
+def test_credits_that_were_tampered_with_are_found_by_the_role_for_it(
+    *,
+    ops: Ops,
+    on_world: OnWorld,
+    database_url: str,
+    name: str,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """S1-34"""
+
+    async def tamper(world: PostgresWorld) -> None:
+        job_id = await accepted(world)
+        async with world.pool.acquire() as connection, connection.transaction():
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            await connection.execute(load("corruptions")[name], job_id)
+
+    monkeypatch.setenv("NEUROCARDS_DATABASE_URL", f"{database_url}?role=neurocards_ops")
+    assert _finding(ops("doctor", "-o", "json"), "credits")[0] == "OK"
+    on_world(tamper)
+    ran = ops("doctor", "-o", "json")
+    found = [row["finding"] for row in ran.json["doctor"] if row["subject"] == "credits"]
+    assert (ran.code, text in found) == (1, True)
 
 
 def test_what_is_wrong_is_named_with_what_to_do(ops: Ops, on_world: OnWorld, nats_url: str):
@@ -64,6 +168,7 @@ def test_what_is_wrong_is_named_with_what_to_do(ops: Ops, on_world: OnWorld, nat
     assert {subject for subject, level in levels.items() if level == "WARN"} == {
         "queue",
         "consumer",
+        "workers",
     }
 
 

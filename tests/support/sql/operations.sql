@@ -24,6 +24,16 @@ UPDATE jobs SET created_at = created_at - interval '1 hour', enqueued_at = now()
 -- name: unsent_for_an_hour
 UPDATE outbox SET created_at = created_at - interval '1 hour';
 
+-- name: key_event_days_ago
+UPDATE provider_key_events SET at = now() - make_interval(days => $2) WHERE fingerprint = $1;
+
+-- name: key_events
+SELECT fingerprint FROM provider_key_events ORDER BY id;
+
+-- name: ended_after
+-- Done, and at work for so many seconds.
+UPDATE jobs SET started_at = finished_at - make_interval(secs => $2) WHERE id = $1;
+
 -- name: ops_changes_the_record
 UPDATE operations SET actor = 'somebody else';
 

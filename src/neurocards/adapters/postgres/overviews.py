@@ -70,6 +70,15 @@ class Overviews:
     async def busiest_hours(self, *, since_s: float, limit: int) -> Sequence[Row]:
         return await self._rows("busiest_hours", since_s, limit)
 
+    async def crew(self, pool: str) -> Row:
+        return await self._one("crew", pool)
+
+    async def credit_faults(self) -> Row:
+        return await self._one("credit_faults")
+
+    async def scaling_use(self, *, since_s: float) -> Sequence[Row]:
+        return await self._rows("scaling_use", since_s)
+
     async def _rows(self, name: str, *values: Any) -> Sequence[Row]:
         return [dict(row) for row in await self._database.rows(self._statements[name], *values)]
 

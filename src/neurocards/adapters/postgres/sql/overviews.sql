@@ -88,9 +88,10 @@ WHERE leased_by IS NOT NULL AND status NOT IN ('queued', 'done', 'failed', 'canc
 GROUP BY leased_by ORDER BY leased_by;
 
 -- name: database_facts
+-- The connections are those of everybody: pg_stat_activity hides from a role whose others are.
 SELECT current_setting('server_version') AS server_version,
     pg_database_size(current_database()) AS size_bytes,
-    (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
+    (SELECT sum(numbackends)::bigint FROM pg_stat_database) AS connections,
     current_setting('max_connections')::integer AS connections_max,
     (SELECT coalesce(max(version), 0) FROM schema_migrations) AS schema_version,
     now() AS server_time,
@@ -132,3 +133,91 @@ FROM jobs WHERE created_at >= now() - make_interval(secs => $1);
 SELECT date_trunc('hour', created_at) AS hour, count(*) AS accepted FROM jobs
 WHERE created_at >= now() - make_interval(secs => $1)
 GROUP BY hour ORDER BY accepted DESC, hour DESC LIMIT $2;
+
+-- name: crew
+-- Workers of a pool that hold jobs, and how many the operator decided on last.
+SELECT
+    (
+        SELECT count(DISTINCT leased_by) FROM jobs
+        WHERE pool = $1 AND lease_until > now() AND status NOT IN ('done', 'failed', 'cancelled')
+    ) AS holding,
+    decision.replicas AS decided,
+    EXTRACT(epoch FROM now() - decision.decided_at)::double precision AS decided_ago_s
+FROM (SELECT) AS always LEFT JOIN LATERAL (
+    SELECT replicas, decided_at FROM scaling_decisions
+    WHERE pool = $1 AND mode <> 'Observe' ORDER BY id DESC LIMIT 1
+) AS decision ON true;
+
+-- name: credit_faults
+-- What no program can bring about: how many balances, bookings and orders do not add up.
+SELECT
+    (
+        SELECT count(*) FROM users u
+        LEFT JOIN (SELECT account, sum(amount) AS total FROM ledger GROUP BY account) l
+            ON l.account = 'user:' || u.tg_user_id
+        WHERE u.balance <> coalesce(l.total, 0)
+    ) AS wrong_balances,
+    (
+        SELECT count(*) FROM (SELECT key FROM ledger GROUP BY key HAVING sum(amount) <> 0) AS uneven
+    ) AS uneven_bookings,
+    (
+        SELECT count(*) FROM jobs j
+        WHERE j.status IN ('failed', 'cancelled') AND NOT EXISTS (
+            SELECT FROM ledger l
+            WHERE l.key = 'refund:' || j.id AND l.account = 'user:' || j.tg_user_id
+                AND l.amount = j.price_credits
+        )
+    ) AS not_refunded,
+    (
+        SELECT count(*) FROM jobs j
+        WHERE j.status NOT IN ('failed', 'cancelled') AND EXISTS (
+            SELECT FROM ledger l
+            WHERE l.key = 'refund:' || j.id AND l.account = 'user:' || j.tg_user_id
+        )
+    ) AS refunded_and_going_on;
+
+-- name: scaling_use
+-- What the operator decided, by policy. A number counts for as long as it held.
+-- Where a policy began within the period, so does what is counted.
+WITH spans AS (
+    SELECT namespace, name, pool, decided_at, replicas_before, replicas,
+        greatest(decided_at, now() - make_interval(secs => $1)) AS begins,
+        lead(decided_at, 1, now()) OVER (PARTITION BY namespace, name, pool ORDER BY id) AS ends,
+        (
+            SELECT max((c ->> 'replicas')::integer)
+            FROM jsonb_array_elements(details -> 'contributions') AS c
+            WHERE c ->> 'source' IN ('Base', 'Window')
+        ) AS base,
+        (
+            SELECT min((c ->> 'replicas')::integer)
+            FROM jsonb_array_elements(details -> 'contributions') AS c
+            WHERE c ->> 'source' IN ('ReplicasMax', 'WindowMax')
+        ) AS most
+    FROM scaling_decisions WHERE mode <> 'Observe'
+), held AS (
+    SELECT *, EXTRACT(epoch FROM ends - begins)::double precision AS held_s
+    FROM spans WHERE ends > begins
+), work AS (
+    SELECT pool, EXTRACT(epoch FROM sum(finished_at - started_at))::double precision AS work_s
+    FROM jobs WHERE status = 'done' AND created_at >= now() - make_interval(secs => $1)
+    GROUP BY pool
+)
+SELECT h.namespace || '/' || h.name AS policy, h.pool,
+    count(*) FILTER (WHERE decided_at >= now() - make_interval(secs => $1)) AS decisions,
+    count(*) FILTER (
+        WHERE decided_at >= now() - make_interval(secs => $1) AND replicas > replicas_before
+    ) AS up,
+    count(*) FILTER (
+        WHERE decided_at >= now() - make_interval(secs => $1) AND replicas < replicas_before
+    ) AS down,
+    max(replicas) AS replicas_most,
+    round((sum(replicas * held_s) / sum(held_s))::numeric, 1)::double precision AS replicas_mean,
+    round((100 * coalesce(sum(held_s) FILTER (WHERE replicas = base), 0) / sum(held_s))::numeric)
+        ::integer AS percent_at_base,
+    round((100 * coalesce(sum(held_s) FILTER (WHERE replicas >= most), 0) / sum(held_s))::numeric)
+        ::integer AS percent_at_most,
+    round(coalesce(max(w.work_s), 0)::numeric / $1::numeric, 2)::double precision
+        AS jobs_at_once_mean,
+    sum(held_s) AS seen_s
+FROM held h LEFT JOIN work w USING (pool)
+GROUP BY h.namespace, h.name, h.pool ORDER BY h.pool, policy;
