@@ -68,7 +68,8 @@ def default(field: FieldInfo) -> str:
     value = field.default
     if value is None or (isinstance(value, SecretStr) and not value.get_secret_value()):
         return "none"
-    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    values = value if isinstance(value, tuple) else (value,)
+    shown = ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
     return f"`{shown}`" if shown else "empty"
 
 

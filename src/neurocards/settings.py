@@ -14,10 +14,18 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    PositiveFloat,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic import model_validator as validator_of_the_whole
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from neurocards.domain.failures import RETRY_DELAYS, RetryDelays
 from neurocards.domain.keys import ProviderKey, parse_keys
 from neurocards.domain.outbound import Flow, OutboundLimits
 from neurocards.errors import ConfigurationError
@@ -82,8 +90,11 @@ class Timings(Concern):
     """How long a job keeps its slot while every key has used up its window."""
     ambiguity_wait_s: float = Field(600.0, gt=0)
     """How long a lost answer to createTask is waited for before it is sent once more."""
+    temporary_delays_s: Annotated[tuple[PositiveFloat, ...], NoDecode] = RETRY_DELAYS.temporary_s
+    """Before each further try after a failure that may pass by itself, with commas; the last is for
+    the rest. `30,60` is the calmer choice: fewer tries meet an outage, and a user waits longer."""
     retry_scale: float = Field(1.0, gt=0)
-    """Multiplies the delays before a retry (10/20/40 and 60/120/240 s)."""
+    """Multiplies the delays before a retry (those above, and 60/120/240 s after a rate limit)."""
     outbox_poll_s: float = Field(0.5, gt=0)
     """The net under the wake-ups of the relay."""
     reaper_s: float = Field(5.0, gt=0)
@@ -92,6 +103,20 @@ class Timings(Concern):
     """A queued job that nobody claims for so long gets a new message."""
     status_edit_s: float = Field(3.0, gt=0)
     """At least so long between two progress edits of one message."""
+
+    @property
+    def retry_delays(self) -> RetryDelays:
+        return RetryDelays(temporary_s=self.temporary_delays_s, scale=self.retry_scale)
+
+    @field_validator("temporary_delays_s", mode="before")
+    @classmethod
+    def _read_delays(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        delays = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not delays:
+            raise ValueError("there must be one delay at least, e.g. 10,20,40")
+        return delays
 
     @validator_of_the_whole(mode="before")
     @classmethod

@@ -24,7 +24,8 @@ from neurocards.testing.world import (
 
 UNSEEN_S = 60.0
 DEADLINE_S = 3 * 3600.0
-DAY_S = 24 * 3600.0
+HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
 
 
 async def _enqueue(world: World) -> int:
@@ -298,3 +299,16 @@ async def test_a_job_of_this_month_is_no_stray(world: World):
     """It lies in the partition of its month."""
     await accepted(world)
     assert await world.outbox.stray_jobs(count_max=9) == 0
+
+
+async def test_the_jobs_of_the_last_hour_are_counted_by_their_status(world: World):
+    """S0-14: an older one is not among them."""
+    await accepted(world)
+    await world.pass_time(2 * HOUR_S)
+    await accepted(world)
+    cancelled = await accepted(world)
+    await world.orders.cancel(cancelled, tg_user_id=USER_ID)
+
+    counts = await world.outbox.recent_jobs(since_s=HOUR_S)
+
+    assert dict(counts) == {JobStatus.QUEUED: 1, JobStatus.CANCELLED: 1}

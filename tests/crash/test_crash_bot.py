@@ -123,6 +123,7 @@ DEEDS: Mapping[str, Deed] = {
     "outbox.forget_inbound_buckets": _is_started,
     "outbox.forget_outbound_buckets": _is_started,
     "outbox.forget_updates": _is_started,
+    "outbox.recent_jobs": _is_started,
     "outbox.stray_jobs": _is_started,
     "telegram.deleteWebhook": _is_started,
     "telegram.getMe": _is_asked_for_its_health,

@@ -106,6 +106,7 @@ async def test_a_bot_can_do_all_of_its_work(world_of: WorldOf, pool: asyncpg.Poo
         await world.outbox.forget_drafts(older_than_s=0, batch=1)
         await world.outbox.forget_dialogues(older_than_s=0, batch=1)
         await world.outbox.stray_jobs(count_max=1)
+        await world.outbox.recent_jobs(since_s=3600)
         next_month = await pool.fetchval(load("partitions")["next_month"])
         made = await world.pool.fetchval(load("partitions")["ensure"], 3, next_month)
         assert made == 1

@@ -173,6 +173,7 @@ async def _walk_through_the_rest(world: PostgresWorld, database: Database) -> No
     await world.outbox.forget_drafts(older_than_s=0, batch=9)
     await world.outbox.forget_dialogues(older_than_s=0, batch=9)
     await world.outbox.stray_jobs(count_max=9)
+    await world.outbox.recent_jobs(since_s=3600)
     reports = JobReports(database)
     assert await reports.schema_version() >= 2
     await reports.key_health()

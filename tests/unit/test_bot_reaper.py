@@ -282,6 +282,21 @@ async def test_jobs_in_no_partition_of_a_month_are_counted():
     assert desk.registry.get_sample_value(name) == 0
 
 
+async def test_the_jobs_of_the_last_hour_are_shown_by_their_status():
+    """S0-14: a status without jobs is shown as 0."""
+    desk = Desk()
+    await accepted(desk.world)
+    await desk.reaper.round()
+
+    def shown(status: str) -> float | None:
+        return desk.registry.get_sample_value("neurocards_jobs_last_hour", {"status": status})
+
+    assert (shown("queued"), shown("done")) == (1, 0)
+    desk.clock.advance(2 * 3600)
+    await desk.reaper.round()
+    assert shown("queued") == 0
+
+
 async def test_the_loop_looks_at_once_when_it_is_woken_and_survives_a_bug():
     desk = Desk()
     rounds = asyncio.Queue[None]()

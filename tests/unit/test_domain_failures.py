@@ -12,6 +12,7 @@ from neurocards.domain.failures import (
     Failure,
     FailureClass,
     FailureSource,
+    RetryDelays,
     StopTrying,
     TryAgain,
     classify,
@@ -204,6 +205,14 @@ def test_the_third_delay_is_used_when_four_tries_are_allowed():
     assert reaction(TEMPORARY, tries=3, tries_max=4) == TryAgain(40)
     assert reaction(RATE_LIMIT, tries=3, tries_max=4) == TryAgain(240)
     assert reaction(RATE_LIMIT, tries=9, tries_max=20) == TryAgain(240)
+
+
+def test_other_delays_can_be_chosen_and_the_last_one_holds_for_the_rest():
+    """C-3, S2-27: 30 and 60 seconds are the calmer choice."""
+    calm = RetryDelays(temporary_s=(30, 60), scale=0.5)
+    found = [reaction(TEMPORARY, tries=tries, delays=calm, tries_max=9) for tries in (1, 2, 3)]
+    assert found == [TryAgain(15), TryAgain(30), TryAgain(30)]
+    assert reaction(RATE_LIMIT, tries=1, delays=calm) == TryAgain(30)
 
 
 @given(st.floats(allow_nan=False))

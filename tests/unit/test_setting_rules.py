@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 import neurocards_bot.settings
 import neurocards_worker.settings
+from neurocards.domain.failures import FailureClass
 from neurocards.errors import ConfigurationError
 from neurocards.setting_rules import broker_faults, timing_faults
 from neurocards.settings import Broker, Database, Profile, Telegram, Timings, secret_values
@@ -49,6 +50,10 @@ def told(monkeypatch: pytest.MonkeyPatch, load: Callable[[], object], **values: 
         ({"NEUROCARDS_NATS_PASSWORD": "p"}, ["NEUROCARDS_NATS_USER"]),
         ({"NEUROCARDS_NATS_USER": "u", "NEUROCARDS_NATS_PASSWORD": "p"}, []),
         ({"NEUROCARDS_TELEGRAM_TOKENS": "1:a,1:b"}, ["NEUROCARDS_TELEGRAM_TOKENS"]),
+        ({"NEUROCARDS_TEMPORARY_DELAYS_S": "30,60"}, []),
+        ({"NEUROCARDS_TEMPORARY_DELAYS_S": ","}, ["NEUROCARDS_TEMPORARY_DELAYS_S"]),
+        ({"NEUROCARDS_TEMPORARY_DELAYS_S": "30,-1"}, ["NEUROCARDS_TEMPORARY_DELAYS_S"]),
+        ({"NEUROCARDS_TEMPORARY_DELAYS_S": "soon"}, ["NEUROCARDS_TEMPORARY_DELAYS_S"]),
     ],
 )
 def test_both_processes_refuse_what_would_break_a_promise(
@@ -145,3 +150,14 @@ def test_an_address_without_a_password_adds_nothing():
     """A word that is no secret must not vanish from the log."""
     telegram = Telegram.model_validate({"NEUROCARDS_TELEGRAM_TOKENS": "1:a"})
     assert secret_values(telegram, Broker.model_validate({})) == ("1:a",)
+
+
+def test_the_delays_before_another_try_are_read_and_scaled(monkeypatch: pytest.MonkeyPatch):
+    """C-3."""
+    monkeypatch.setenv("NEUROCARDS_TEMPORARY_DELAYS_S", "30, 60")
+    monkeypatch.setenv("NEUROCARDS_RETRY_SCALE", "0.5")
+    delays = Timings.model_validate({}).retry_delays
+    assert delays.after(FailureClass.TEMPORARY, 1) == 15
+    assert delays.after(FailureClass.RATE_LIMIT, 1) == 30
+    monkeypatch.delenv("NEUROCARDS_TEMPORARY_DELAYS_S")
+    assert Timings.model_validate({}).retry_delays.temporary_s == (10, 20, 40)

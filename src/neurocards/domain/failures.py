@@ -44,11 +44,30 @@ class FailureSource(StrEnum):
     NEUROCARDS = "neurocards"
 
 
-RETRY_DELAYS_S: dict[FailureClass, tuple[float, ...]] = {
-    FailureClass.RATE_LIMIT: (60.0, 120.0, 240.0),
-    FailureClass.TEMPORARY: (10.0, 20.0, 40.0),
-}
-"""The third delay is used when TRIES_MAX is raised to 4."""
+@dataclass(frozen=True, slots=True)
+class RetryDelays:
+    """How long a job rests before its second try, its third, and so on; the last one for the rest.
+
+    The third is used when TRIES_MAX is raised to 4. `scale` multiplies all of them.
+    """
+
+    temporary_s: tuple[float, ...] = (10.0, 20.0, 40.0)
+    rate_limit_s: tuple[float, ...] = (60.0, 120.0, 240.0)
+    scale: float = 1.0
+
+    def after(self, failure_class: FailureClass, tries: int) -> float | None:
+        """Give the delay in seconds after so many tries; None for what is not tried again."""
+        match failure_class:
+            case FailureClass.TEMPORARY:
+                delays_s = self.temporary_s
+            case FailureClass.RATE_LIMIT:
+                delays_s = self.rate_limit_s
+            case _:
+                return None
+        return self.scale * delays_s[min(tries, len(delays_s)) - 1]
+
+
+RETRY_DELAYS = RetryDelays()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +226,15 @@ class StopTrying:
 
 
 def reaction(
-    failure_class: FailureClass, *, tries: int, jitter: float = 0.0, tries_max: int = TRIES_MAX
+    failure_class: FailureClass,
+    *,
+    tries: int,
+    delays: RetryDelays = RETRY_DELAYS,
+    jitter: float = 0.0,
+    tries_max: int = TRIES_MAX,
 ) -> TryAgain | StopTrying:
     """Tell what a failure leads to; `tries` counts this one too, `jitter` lies within -1..1."""
-    delays_s = RETRY_DELAYS_S.get(failure_class)
-    if delays_s is None or tries >= tries_max:
+    delay_s = delays.after(failure_class, tries)
+    if delay_s is None or tries >= tries_max:
         return StopTrying()
-    delay_s = delays_s[min(tries, len(delays_s)) - 1]
     return TryAgain(after_s=delay_s * (1 + JITTER_SHARE * max(-1.0, min(1.0, jitter))))

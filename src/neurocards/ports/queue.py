@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+from neurocards.domain.jobs import JobStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,10 @@ class Outbox(OutboxMessages, Protocol):
 
     async def stray_jobs(self, *, count_max: int) -> int:
         """Count jobs that are in no partition of a month, up to a limit; there should be none."""
+        ...
+
+    async def recent_jobs(self, *, since_s: float) -> Mapping[JobStatus, int]:
+        """Count the jobs that were accepted within so many seconds, by what they are now."""
         ...
 
 

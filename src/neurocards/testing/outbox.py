@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -152,6 +153,11 @@ class MemoryOutbox:
 
     async def stray_jobs(self, *, count_max: int) -> int:  # noqa: ARG002 - no partitions here
         return 0
+
+    async def recent_jobs(self, *, since_s: float) -> Mapping[JobStatus, int]:
+        oldest = self._database.clock.now() - timedelta(seconds=since_s)
+        jobs = self._database.jobs.values()
+        return Counter(job.status for job in jobs if job.created_at >= oldest)
 
     async def depth(self) -> tuple[int, float]:
         """Tell how many messages wait; their age is not kept here."""

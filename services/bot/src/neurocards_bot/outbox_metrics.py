@@ -41,6 +41,12 @@ class OutboxMetrics:
             ["what"],
             registry=registry,
         )
+        self.recent_jobs = Gauge(
+            "neurocards_jobs_last_hour",
+            "Jobs that were accepted within an hour, by what they are now",
+            ["status"],
+            registry=registry,
+        )
         self.stray_jobs = Gauge(
             "neurocards_jobs_default_partition_rows",
             "Jobs in no partition of a month; any at all means that partitions were not made",

@@ -19,6 +19,7 @@ from uuid import UUID
 
 import structlog
 
+from neurocards.domain.jobs import JobStatus
 from neurocards.errors import NeurocardsError
 from neurocards.ports.clock import Clock
 from neurocards.ports.queue import Outbox, OverdueJob
@@ -33,6 +34,7 @@ HOUSEKEEPING_S = 24 * 3600.0
 HOUSEKEEPING_AGAIN_S = 600.0
 """After a failure, or when not all of it was done."""
 STRAYS_COUNTED_MAX = 10_000
+RECENT_S = 3600.0
 STREAM_IS_NEW_S = 600.0
 OVERDUE_S = 30.0
 OVERDUE_GRACE_S = 60.0
@@ -151,6 +153,7 @@ class Reaper:
         if seen.monotonic_s >= self._memory.overdue_due_s:
             await self._did("overdue", self._end_overdue)
             await self._did("strays", self._count_strays)
+            await self._did("recent", self._count_recent)
             self._memory = replace(self._memory, overdue_due_s=seen.monotonic_s + OVERDUE_S)
         if decision.keep_house:
             pause_s = HOUSEKEEPING_S if await self._keep_house() else HOUSEKEEPING_AGAIN_S
@@ -228,3 +231,8 @@ class Reaper:
         self._metrics.stray_jobs.set(strays)
         if strays:
             log.error("reaper.stray_jobs", count=strays)
+
+    async def _count_recent(self) -> None:
+        counts = await self._outbox.recent_jobs(since_s=RECENT_S)
+        for status in JobStatus:
+            self._metrics.recent_jobs.labels(status.value).set(counts.get(status, 0))

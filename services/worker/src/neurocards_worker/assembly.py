@@ -99,7 +99,7 @@ class Assembly:
         self._waits: Wakes = wakes or self.wakes
         self.jobs = PatientJobStore(outside.jobs, moments=moments)
         timings, video = settings.timings, settings.video
-        self._trouble = Trouble(retry_scale=timings.retry_scale)
+        self._trouble = Trouble(timings.retry_delays)
         self._texts = WorkerTexts(
             Translations.load("neurocards_worker", "neurocards_worker"),
             model_name=DIALECTS[video.kie_model].title,

@@ -7,6 +7,7 @@ from neurocards.domain.failures import (
     Failure,
     FailureClass,
     FailureSource,
+    RetryDelays,
     TryAgain,
     classify,
     reaction,
@@ -30,28 +31,28 @@ def verdict(
     job: Job,
     *,
     jitter: float,
-    retry_scale: float,
+    delays: RetryDelays,
     retry_after_s: float | None = None,
     new_task: bool = False,
 ) -> Retry | GiveUp:
     """Tell whether a failure is tried again; `jitter` lies within -1..1."""
-    reacted = reaction(failure.failure_class, tries=job.tries + 1, jitter=jitter)
+    reacted = reaction(failure.failure_class, tries=job.tries + 1, delays=delays, jitter=jitter)
     if isinstance(reacted, TryAgain):
-        after_s = max(reacted.after_s * retry_scale, retry_after_s or 0.0)
+        after_s = max(reacted.after_s, retry_after_s or 0.0)
         return Retry(after_s, failure, new_task=new_task)
     return GiveUp(failure)
 
 
 def verdict_on_bug(
-    error: Exception, job: Job, *, jitter: float, retry_scale: float
+    error: Exception, job: Job, *, jitter: float, delays: RetryDelays
 ) -> Retry | GiveUp:
     """Give a bug as many tries as a passing failure: it may hang on a moment, or on the job."""
     failure = ClassifiedFailure(
         FailureClass.UNKNOWN, "bug", type(error).__name__, FailureSource.NEUROCARDS
     )
-    reacted = reaction(FailureClass.TEMPORARY, tries=job.tries + 1, jitter=jitter)
+    reacted = reaction(FailureClass.TEMPORARY, tries=job.tries + 1, delays=delays, jitter=jitter)
     if isinstance(reacted, TryAgain):
-        return Retry(reacted.after_s * retry_scale, failure)
+        return Retry(reacted.after_s, failure)
     return GiveUp(failure)
 
 

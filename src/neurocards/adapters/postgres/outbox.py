@@ -6,12 +6,13 @@ the broker has stored its message, so a message may go out twice and never gets 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from neurocards.adapters.postgres.pool import Database
 from neurocards.adapters.postgres.statements import load
+from neurocards.domain.jobs import JobStatus
 from neurocards.ports.queue import OutboxMessage, OverdueJob
 
 
@@ -92,6 +93,10 @@ class PostgresOutbox:
 
     async def stray_jobs(self, *, count_max: int) -> int:
         return int(await self._database.value(self._statements["stray_jobs"], count_max))
+
+    async def recent_jobs(self, *, since_s: float) -> Mapping[JobStatus, int]:
+        rows = await self._database.rows(self._statements["recent_jobs"], since_s)
+        return {JobStatus(row["status"]): row["jobs"] for row in rows}
 
     async def depth(self) -> tuple[int, float]:
         """Tell how many messages wait and how old the oldest is, in seconds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
-from neurocards.domain.failures import ClassifiedFailure, classify
+from neurocards.domain.failures import ClassifiedFailure, RetryDelays, classify
 from neurocards.domain.jobs import Job
 from neurocards.domain.outcomes import GiveUp, Outcome, Retry, Snooze
 from neurocards.errors import ProviderError
@@ -15,8 +15,8 @@ from neurocards_worker.verdicts import verdict, verdict_on_bug
 
 
 class Trouble:
-    def __init__(self, *, retry_scale: float, chance: random.Random | None = None) -> None:
-        self._retry_scale = retry_scale
+    def __init__(self, delays: RetryDelays, *, chance: random.Random | None = None) -> None:
+        self._delays = delays
         self._chance = chance or random.Random()
 
     def outcome(
@@ -31,7 +31,7 @@ class Trouble:
             failure,
             job,
             jitter=self._jitter(),
-            retry_scale=self._retry_scale,
+            delays=self._delays,
             retry_after_s=retry_after_s,
             new_task=new_task,
         )
@@ -45,11 +45,11 @@ class Trouble:
         )
 
     def on_bug(self, error: Exception, job: Job) -> Retry | GiveUp:
-        return verdict_on_bug(error, job, jitter=self._jitter(), retry_scale=self._retry_scale)
+        return verdict_on_bug(error, job, jitter=self._jitter(), delays=self._delays)
 
     def spared(self, outcome: Outcome, job: Job, *, now: datetime) -> Outcome:
         """Give the outcome of a job whose video may have been shown."""
-        return without_refund(outcome, job, now=now, retry_scale=self._retry_scale)
+        return without_refund(outcome, job, now=now, retry_scale=self._delays.scale)
 
     def _jitter(self) -> float:
         return self._chance.uniform(-1, 1)

@@ -125,6 +125,11 @@ DELETE FROM dialogues USING old WHERE dialogues.ctid = old.ctid;
 -- name: stray_jobs
 SELECT count(*) FROM (SELECT FROM jobs_default LIMIT $1) AS strays;
 
+-- name: recent_jobs
+SELECT status, count(*) AS jobs FROM jobs
+WHERE created_at >= now() - make_interval(secs => $1)
+GROUP BY status;
+
 -- name: outbox_depth
 SELECT count(*) AS messages,
     coalesce(EXTRACT(epoch FROM now() - min(created_at)), 0)::double precision AS oldest_s
