@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -33,11 +32,9 @@ from neurocards.ops.sheets import Output, Sheet, show
 from neurocards.telemetry.metrics import CommonMetrics
 
 if TYPE_CHECKING:
-    from neurocards.adapters.nats.connection import NatsConnection
     from neurocards.adapters.nats.stream import JobStream
 
 CREDITS_TIMEOUT_S = 60.0
-INFO_TIMEOUT_S = 2.0
 NATS_NAME = "neurocards-ops"
 
 
@@ -135,21 +132,9 @@ async def _of_workers(settings: OpsSettings, expected: int | None) -> list[Findi
     pool = settings.broker.pool
     async with opened(settings) as bench:
         crew = await bench.overviews.crew(pool)
-    async with _connection(settings) as connection:
-        asking = await _asking(connection, pool)
+    async with _stream(settings) as stream:
+        asking = await stream.asking(pool)
     return list(worker_findings(CrewFacts(asking=asking, expected=expected, **crew)))
-
-
-async def _asking(connection: NatsConnection, pool: str) -> int:
-    """Count the workers that wait for a message: each has one pull at the server, or none."""
-    # As for the client of NATS, see `_connection`.
-    from neurocards.adapters.nats.connection import translated_errors  # noqa: PLC0415
-    from neurocards.adapters.nats.subjects import STREAM, consumer_name  # noqa: PLC0415
-
-    subject = f"$JS.API.CONSUMER.INFO.{STREAM}.{consumer_name(pool)}"
-    with translated_errors():
-        reply = await connection.client.request(subject, timeout=INFO_TIMEOUT_S)
-    return int(json.loads(reply.data).get("num_waiting", 0))
 
 
 async def _of_broker(settings: OpsSettings) -> list[Finding]:
@@ -162,22 +147,15 @@ async def _of_broker(settings: OpsSettings) -> list[Finding]:
 
 @asynccontextmanager
 async def _stream(settings: OpsSettings) -> AsyncIterator[JobStream]:
+    # Imported where it is used: the client of NATS takes longer than all other commands together.
+    from neurocards.adapters.nats.connection import NatsConnection  # noqa: PLC0415
     from neurocards.adapters.nats.stream import JobStream  # noqa: PLC0415
 
-    async with _connection(settings) as connection:
+    metrics = CommonMetrics(CollectorRegistry())
+    async with NatsConnection(settings.broker, name=NATS_NAME, metrics=metrics) as connection:
         yield JobStream(
             connection,
             settings.broker,
             ack_wait_s=settings.timings.ack_wait_s,
-            metrics=CommonMetrics(CollectorRegistry()),
+            metrics=metrics,
         )
-
-
-@asynccontextmanager
-async def _connection(settings: OpsSettings) -> AsyncIterator[NatsConnection]:
-    # Imported where it is used: the client of NATS takes longer than all other commands together.
-    from neurocards.adapters.nats.connection import NatsConnection  # noqa: PLC0415
-
-    metrics = CommonMetrics(CollectorRegistry())
-    async with NatsConnection(settings.broker, name=NATS_NAME, metrics=metrics) as connection:
-        yield connection

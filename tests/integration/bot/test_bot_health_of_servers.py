@@ -64,19 +64,16 @@ class Ward:
         await until(is_well)
 
     async def takes_traffic(self) -> None:
-        async def is_ready() -> bool:
-            return await self._readiness() == 200
-
-        await until(is_ready)
+        await self._until_readiness_is(200)
 
     async def takes_no_traffic(self) -> None:
-        async def is_not_ready() -> bool:
-            return await self._readiness() == 503
+        await self._until_readiness_is(503)
 
-        await until(is_not_ready)
+    async def _until_readiness_is(self, code: int) -> None:
+        async def is_so() -> bool:
+            return (await self._http.get(f"{self._bot.probes_url}/readyz")).status_code == code
 
-    async def _readiness(self) -> int:
-        return (await self._http.get(f"{self._bot.probes_url}/readyz")).status_code
+        await until(is_so)
 
 
 @pytest.fixture

@@ -94,12 +94,11 @@ class KeyGate:
 
     async def block(self, key: ProviderKey, *, for_s: float, reason: str) -> None:
         """Let a key rest; while PostgreSQL is away its next refusal will."""
-        trouble = KEY_TROUBLES.get(reason, reason)
         log.error(
             "key.blocked",
             fingerprint=key.fingerprint,
             reason=reason,
-            trouble=trouble,
+            trouble=KEY_TROUBLES.get(reason, reason),
             for_s=for_s,
         )
         try:

@@ -119,6 +119,11 @@ class JobStream:
         info = await self._call(f"CONSUMER.INFO.{STREAM}.{consumer_name(pool)}")
         return int(info["num_pending"]), int(info["num_ack_pending"])
 
+    async def asking(self, pool: str) -> int:
+        """Tell how many workers wait for a message: each has one pull at the server, or none."""
+        info = await self._find(f"CONSUMER.INFO.{STREAM}.{consumer_name(pool)}", CONSUMER_NOT_FOUND)
+        return 0 if info is None else int(info["num_waiting"])
+
     async def unclaimed(self, pool: str) -> int:
         """Tell how many messages of the pool are in the stream, whoever may fetch them."""
         request = {"subjects_filter": pool_subjects(pool)}
