@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -11,28 +11,7 @@ from neurocards.adapters.postgres import PostgresDecisionJournal, PostgresOrderS
 from neurocards.adapters.postgres.pool import Database
 from neurocards.ports.scaling import RecordedDecision
 from support.bot_process import BotProcess
-
-
-def decision(
-    replicas: int,
-    *,
-    before: int = 20,
-    name: str = "workers",
-    mode: str = "Auto",
-    age: timedelta = timedelta(),
-) -> RecordedDecision:
-    return RecordedDecision(
-        decided_at=datetime.now(UTC) - age,
-        namespace="shop",
-        name=name,
-        pool="default",
-        mode=mode,
-        replicas_before=before,
-        replicas=replicas,
-        reason="Queue",
-        message=f"{replicas} replicas",
-        details={},
-    )
+from support.decisions import decision
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from neurocards.adapters.postgres import (
 from neurocards.domain.identifiers import uuid7
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
-from neurocards.ports.scaling import ProviderAccounts, RecordedDecision
+from neurocards.ports.scaling import ProviderAccounts
 from neurocards.testing.world import (
     LEASE_S,
     RATE_LIMIT,
@@ -27,6 +27,7 @@ from neurocards.testing.world import (
     drafted,
     taken_messages,
 )
+from support.decisions import decision
 from support.postgres_world import PostgresWorld
 from support.statements import load
 
@@ -190,25 +191,11 @@ async def test_jobs_in_flight_are_told_by_the_worker_that_holds_them(
     assert await source.jobs_by_worker("default") == {}
 
 
-def decision(replicas: int, *, name: str = "workers") -> RecordedDecision:
-    return RecordedDecision(
-        decided_at=datetime.now(UTC),
-        namespace="shop",
-        name=name,
-        pool="default",
-        mode="Auto",
-        replicas_before=1,
-        replicas=replicas,
-        reason="QueueStep",
-        message=f"{replicas} replicas",
-        details={"queued": 101},
-    )
-
-
 async def test_decisions_are_kept_by_object_the_newest_first(database: Database):
     """S0-47: what was decided can be read again."""
     journal = PostgresDecisionJournal(database)
-    first, second = decision(10), decision(20)
+    seen = {"queued": 101}
+    first, second = decision(10, details=seen), decision(20, details=seen)
     for one in (first, decision(3, name="other"), second):
         await journal.record(one)
     assert list(await journal.last("shop", "workers", limit=5)) == [second, first]

@@ -6,7 +6,7 @@ import asyncio
 import json
 import tarfile
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
 from neurocards.ports.scaling import RecordedDecision
 from neurocards.testing.world import USER_ID, VIOLATION, accepted, brought_to, claimed
+from support.decisions import decision
 from support.ops_command import Ops
 from support.postgres_world import PostgresWorld
 from support.statements import load
@@ -266,10 +267,10 @@ def test_once_a_month_the_work_is_set_beside_the_replicas_that_were_decided(
     """S0-47: of twenty days three at the base of 20, one at the maximum of 50, the rest at 2."""
 
     async def work(world: PostgresWorld) -> None:
-        journal, now = PostgresDecisionJournal(Database(world.pool)), datetime.now(UTC)
+        journal = PostgresDecisionJournal(Database(world.pool))
         for days_ago, before, after in ((20, 1, 2), (4, 2, 20), (2, 20, 50), (1, 50, 20)):
-            await journal.record(_decided(before, after, now - timedelta(days=days_ago)))
-        await journal.record(_decided(20, 9, now - timedelta(days=3), mode="Observe"))
+            await journal.record(_decided(before, after, days_ago))
+        await journal.record(_decided(20, 9, 3, mode="Observe"))
         job = await brought_to(world, JobStatus.DELIVERING)
         await world.jobs.finish(job.fence, result_file_id="file", undelivered=False)
         await world.pool.execute(SQL["ended_after"], job.id, MONTH_S)
@@ -288,21 +289,17 @@ def test_once_a_month_the_work_is_set_beside_the_replicas_that_were_decided(
     assert row["seen_s"] == pytest.approx(20 * 24 * 3600.0, rel=0.01)
 
 
-def _decided(before: int, after: int, at: datetime, *, mode: str = "Auto") -> RecordedDecision:
+def _decided(before: int, after: int, days_ago: int, *, mode: str = "Auto") -> RecordedDecision:
     wishes = [
         {"kind": "wish", "source": "Base", "replicas": 20},
         {"kind": "limit", "source": "ReplicasMax", "replicas": 50},
     ]
-    return RecordedDecision(
-        decided_at=at,
+    return decision(
+        after,
+        before=before,
         namespace="neurocards",
-        name="workers",
-        pool="default",
         mode=mode,
-        replicas_before=before,
-        replicas=after,
-        reason="QueueStep",
-        message="",
+        age=timedelta(days=days_ago),
         details={"contributions": wishes},
     )
 

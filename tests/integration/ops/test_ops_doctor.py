@@ -7,7 +7,7 @@ import json
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,8 +17,8 @@ from neurocards.adapters.nats.subjects import STREAM, consumer_name
 from neurocards.adapters.postgres import Database, PostgresDecisionJournal
 from neurocards.domain.jobs import JobStatus
 from neurocards.domain.keys import parse_keys
-from neurocards.ports.scaling import RecordedDecision
 from neurocards.testing.world import accepted, brought_to
+from support.decisions import decision
 from support.job_stream import made_stream
 from support.ops_command import Ops, Ran
 from support.postgres_world import PostgresWorld
@@ -65,19 +65,8 @@ def _asking(nats_url: str) -> Iterator[None]:
 
 async def _decided_on_three(world: PostgresWorld) -> None:
     """Long enough ago that the pods should be there."""
-    decision = RecordedDecision(
-        decided_at=datetime.now(UTC) - timedelta(minutes=10),
-        namespace="neurocards",
-        name="workers",
-        pool="default",
-        mode="Auto",
-        replicas_before=1,
-        replicas=3,
-        reason="QueueStep",
-        message="",
-        details={},
-    )
-    await PostgresDecisionJournal(Database(world.pool)).record(decision)
+    three = decision(3, age=timedelta(minutes=10))
+    await PostgresDecisionJournal(Database(world.pool)).record(three)
 
 
 def test_a_healthy_house_is_ok_in_every_line(ops: Ops, on_world: OnWorld, nats_url: str):
